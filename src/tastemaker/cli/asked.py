@@ -1,0 +1,94 @@
+"""What a command line can ask of a comparison beside the models, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Cutoffs = Annotated[
+    list[int] | None,
+    typer.Option("--k", "-k", metavar="K", help="Length of the lists that are measured; again for a second one."),
+]
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Also write a page with plots.")]
+Latex = Annotated[Path | None, typer.Option("--latex", metavar="FILE.tex", help="Also write a table for a paper.")]
+Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE.csv", help="Also write every number as CSV.")]
+Runs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--run",
+        metavar="[NAME=]FILE",
+        help="Lists that another library or system made: a TREC run, Parquet or CSV (user_id or query_id, item_id, "
+        "rank or score); again for each file.",
+    ),
+]
+SeenItems = Annotated[
+    str, typer.Option("--seen", metavar="keep|drop", help="What becomes of items in such lists that were seen before.")
+]
+Seeds = Annotated[
+    str | None, typer.Option("--seeds", metavar="0,1,2", help="Fit and test once for each; rows are means over them.")
+]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", metavar="NAME", help="A metric beside the usual ones; again for others.")
+]
+Groups = Annotated[
+    list[str] | None, typer.Option("--group", metavar="COLUMN", help="A column of people whose values are compared.")
+]
+Provider = Annotated[
+    str | None, typer.Option("--provider", metavar="COLUMN", help="A column of items that says whose they are.")
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command line asks of a comparison beside the models.
+
+    Attributes:
+        lists: Names and files of lists from elsewhere; no name stands for that of the file.
+        options: What `tastemaker.evaluation.compare` is told.
+        page: Where to write the page.
+        latex: Where to write a LaTeX table.
+        csv: Where to write CSV.
+    """
+
+    lists: Sequence[tuple[str | None, Path]] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    page: Path | None = None
+    latex: Path | None = None
+    csv: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        runs: list[str] | None,
+        seen: str,
+        seeds: str | None,
+        metrics: list[str] | None,
+        groups: list[str] | None,
+        provider: str | None,
+        page: Path | None,
+        latex: Path | None,
+        csv: Path | None,
+    ) -> Asked:
+        """Read the options of a command line."""
+        if seen not in ("keep", "drop"):
+            raise typer.BadParameter(f"'{seen}' is neither keep nor drop", param_hint="--seen")
+        try:
+            numbers = [int(part) for part in seeds.split(",")] if seeds else None
+        except ValueError as error:
+            raise typer.BadParameter(f"'{seeds}' are not numbers with commas", param_hint="--seeds") from error
+        named = []
+        for text in runs or []:
+            name, sign, file = text.partition("=")
+            named.append((name, Path(file)) if sign and not Path(text).exists() else (None, Path(text)))
+        chosen = {
+            "seen": seen,
+            "seeds": numbers,
+            "metrics": metrics or (),
+            "groups": groups or (),
+            "provider": provider,
+        }
+        return cls(named, chosen, page, latex, csv)

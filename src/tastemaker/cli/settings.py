@@ -1,0 +1,329 @@
+"""`tastemaker.toml`: what it may hold, how it is read, and where each value in use came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from tastemaker.core.errors import ConfigError, nearest
+
+FILE_NAME: Final = "tastemaker.toml"
+COMMAND_LINE: Final = "command line"
+ENVIRONMENT: Final = "environment (TASTEMAKER_DATA)"
+DEFAULT: Final = "default"
+
+_PATHS: Final = ("data.path", "train.folder", "evaluate.reports")
+"""Paths start at the file's folder, those that the file leaves at their default as well."""
+
+
+class Section(BaseModel):
+    """Base of the sections: unknown keys and values of another type are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, validate_default=False)
+
+
+class DataSettings(Section):
+    """Which data."""
+
+    source: str = Field("movielens-100k", description="a name that `tastemaker data list` shows, or a folder")
+    path: str | None = Field(
+        None, description="where the files of a named source lie, instead of a download", examples=["../data"]
+    )
+
+
+class ImportSettings(Section):
+    """How `tastemaker import` reads files."""
+
+    columns: dict[str, str] = Field(
+        {},
+        description="our columns and the file's names for them; items.title and the like for other tables",
+        examples=[{"user_id": "customer"}],
+    )
+    events: dict[str, float] = Field(
+        {},
+        description="how much a kind of event counts; below zero it speaks against the item",
+        examples=[{"view": 0.3, "cart": 0.6, "buy": 1.0, "like": 1.0, "dislike": -1.0, "hide": -1.0}],
+    )
+    ignore: list[str] = Field([], description="columns that stay behind", examples=[["session"]])
+
+
+class SplitSettings(Section):
+    """How data are cut for choosing settings and for testing; the protocol's other knobs are keys too."""
+
+    model_config = ConfigDict(extra="allow")
+
+    protocol: str = Field(
+        "global-time",
+        description="global-time, or leave-one-out to compare with papers; other protocols and the knobs of each, "
+        "which are keys here: docs/splits.md",
+    )
+    valid: float = Field(0.1, gt=0, lt=1, description="share that choices are made on, where a protocol takes shares")
+    test: float = Field(0.1, gt=0, lt=1, description="share that is reported on, where a protocol takes shares")
+    targets_per_user: int = Field(
+        10, ge=0, description="global-time, cold-item: questions for each person and window at most; 0 asks all"
+    )
+
+    @model_validator(mode="after")
+    def _only_knobs(self) -> Self:
+        knobs = self.model_extra or {}
+        knobs.update({name: _without_dates(value) for name, value in knobs.items()})
+        if unknown := sorted(knobs.keys() - _split_knobs(knobs)):
+            details = [InitErrorDetails(type="extra_forbidden", loc=(name,), input=None) for name in unknown]
+            raise ValidationError.from_exception_data("split", details)
+        return self
+
+    def knobs(self) -> dict[str, Any]:
+        """Return what `tastemaker.data.make_split` is told beside the protocol's name."""
+        from tastemaker.data.split import knobs_of
+
+        everywhere = {"valid": self.valid, "test": self.test, "targets_per_user": self.targets_per_user or None}
+        known = knobs_of(self.protocol)
+        return {name: value for name, value in everywhere.items() if name in known} | (self.model_extra or {})
+
+
+def _without_dates(value: Any) -> Any:
+    """Return a value of TOML as JSON can hold it: times as ISO 8601 text."""
+    if isinstance(value, list):
+        return [_without_dates(entry) for entry in value]
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _split_knobs(needed: Any = True) -> set[str]:
+    """Return the names of all protocols' knobs; of none where they are not ``needed``, which spares an import."""
+    if not needed:
+        return set()
+    from tastemaker.data.split import PROTOCOLS, knobs_of
+
+    return {"fold"}.union(*map(knobs_of, PROTOCOLS))
+
+
+class TrainSettings(Section):
+    """What `tastemaker train` makes."""
+
+    model: str = Field("fusion", description="the model to train")
+    folder: str = Field("model", description="where it is kept, and what recommend and serve load")
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+class EvaluateSettings(Section):
+    """What `tastemaker compare` and `evaluate` report."""
+
+    models: list[str] = Field(["ladder"], description="names of models; ladder stands for all that come along")
+    k: Annotated[list[Annotated[int, Field(ge=1)]], BeforeValidator(_as_list)] = Field(
+        [10], min_length=1, description="lengths of the lists that are measured"
+    )
+    reports: str | None = Field(
+        None, description="folder that gets each comparison as a page and as JSON", examples=["reports"]
+    )
+
+
+class ServeSettings(Section):
+    """Where the server listens."""
+
+    host: str = Field("127.0.0.1", description="address; 0.0.0.0 lets other machines in")
+    port: int = Field(8000, ge=0, le=65535, description="port; 0 takes a free one")
+
+
+class RunSettings(Section):
+    """What holds for every command."""
+
+    seed: int = Field(0, ge=0, description="the same seed gives the same numbers")
+
+
+class Settings(Section):
+    """All of `tastemaker.toml`."""
+
+    data: DataSettings = DataSettings()
+    import_: ImportSettings = Field(ImportSettings(), alias="import")
+    split: SplitSettings = SplitSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    serve: ServeSettings = ServeSettings()
+    run: RunSettings = RunSettings()
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The settings in use.
+
+    Attributes:
+        settings: Their values.
+        origins: ``section.key`` -> ``default``, ``FILE:LINE``, ``environment (...)`` or ``command line``.
+        file: The file that was read, if any.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    file: Path | None
+
+    def values(self) -> dict[str, Any]:
+        """Return every value by its ``section.key``."""
+        return {
+            f"{section}.{key}": value
+            for section, keys in self.settings.model_dump(by_alias=True).items()
+            for key, value in keys.items()
+        }
+
+
+def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Resolved:
+    """Read the settings; the command line is stronger than the environment, that than the file.
+
+    Args:
+        config: The file; ``None`` takes `tastemaker.toml` of the working directory where there is one.
+        overrides: ``section.key`` -> value from the command line; ``None`` stands for "not given".
+
+    Raises:
+        ConfigError: The file is missing or not TOML, a key is unknown, or a value is out of place.
+    """
+    file = config or (Path(FILE_NAME) if Path(FILE_NAME).exists() else None)
+    values: dict[str, Any] = {}
+    origins = {f"{section}.{key}": DEFAULT for section, keys in _sections().items() for key in keys}
+    if file is not None:
+        values, lines = _read(file)
+        origins.update((name, f"{file}:{line}" if line else str(file)) for name, line in lines.items())
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    if "data.path" not in given and (folder := os.environ.get("TASTEMAKER_DATA")):
+        _put(values, "data.path", folder)
+        origins["data.path"] = ENVIRONMENT
+    for name, value in given.items():
+        _put(values, name, value)
+        origins[name] = COMMAND_LINE
+    try:
+        return Resolved(Settings.model_validate(values), origins, file)
+    except ValidationError as error:
+        raise _config_error(error, origins, file) from error
+
+
+def _sections() -> dict[str, list[str]]:
+    return {
+        field.alias or name: list(field.annotation.model_fields)
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+
+
+def _put(values: dict[str, Any], name: str, value: Any) -> None:
+    section, _, key = name.partition(".")
+    if isinstance(values.setdefault(section, {}), dict):
+        values[section][key] = value
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the file's tables with paths made relative to the working directory, and the line of each key."""
+    if not file.is_file():
+        raise ConfigError("there is no such file", where=str(file), remedy="Write one with: tastemaker init")
+    try:
+        text = file.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"not a TOML file: {error}", where=str(file), remedy="A fresh one to compare with: tastemaker init DIR"
+        ) from error
+    lines = _lines(text)
+    known = {f"{section}.{key}" for section, keys in values.items() if isinstance(keys, dict) for key in keys}
+    places = {name: lines.get(name, 0) for name in known | (lines.keys() & values.keys())}
+    defaults = Settings().model_dump()
+    for name in _PATHS:
+        section, _, key = name.partition(".")
+        table = values.setdefault(section, {})
+        written = table.get(key, defaults[section][key]) if isinstance(table, dict) else None
+        if isinstance(written, str):
+            table[key] = str(file.parent / Path(written).expanduser())
+    data = values["data"]
+    if isinstance(data, dict) and isinstance(data.get("source"), str) and _is_folder(data["source"], file):
+        data["source"] = os.path.join(file.parent, data["source"])
+    return values, places
+
+
+def _is_folder(source: str, file: Path) -> bool:
+    return "/" in source or os.sep in source or (file.parent / source).is_dir()
+
+
+def _lines(text: str) -> dict[str, int]:
+    """Find the line of each ``section`` and ``section.key``, as far as it is written plainly."""
+    lines: dict[str, int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            section = header[1]
+            lines.setdefault(section, number)
+        elif key := re.match(r"\s*([\w.-]+)\s*=", line):
+            lines.setdefault(f"{section}.{key[1]}" if section else key[1], number)
+    return lines
+
+
+def _config_error(error: ValidationError, origins: Mapping[str, str], file: Path | None) -> ConfigError:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    name = ".".join(place[:2])
+    where = origins.get(name) or (str(file) if file else COMMAND_LINE)
+    if first["type"] == "extra_forbidden":
+        known = _sections().get(place[0], []) if len(place) > 1 else list(_sections())
+        known += sorted(_split_knobs(place[0] == "split" and len(place) > 1))
+        kind = "key" if len(place) > 1 else "section"
+        return ConfigError(f"unknown {kind} '{name}'", where=where, remedy=nearest(place[-1], known))
+    if first["type"] in ("model_type", "dict_type"):
+        return ConfigError(
+            f"'{name}' is not a section", where=where, remedy=f"Write it as [{name}] with keys below it."
+        )
+    expected = first["msg"].removeprefix("Input should be ").removeprefix("a valid ").split(",")[0]
+    return ConfigError(
+        f"'{name}' is {first['input']!r}, but should be {_ARTICLES.get(expected, expected)}", where=where
+    )
+
+
+_ARTICLES: Final = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "list": "a list",
+    "boolean": "true or false",
+}
+
+
+def template(**chosen: Any) -> str:
+    """Return a `tastemaker.toml` in which each key is explained; only ``chosen`` ones are not commented out.
+
+    Args:
+        chosen: ``section__key=value``.
+    """
+    blocks = [
+        "# Settings of Tastemaker. What is commented out is the default. `tastemaker config show` says what is in use."
+    ]
+    for name, field in Settings.model_fields.items():
+        section, kind = field.alias or name, field.annotation
+        assert isinstance(kind, type)
+        assert issubclass(kind, BaseModel)
+        lines = [f"[{section}]"]
+        for key, about in kind.model_fields.items():
+            value = chosen.get(f"{section}__{key}")
+            shown = (
+                (about.default if about.default not in (None, {}, []) else (about.examples or [""])[0])
+                if value is None
+                else value
+            )
+            mark = "# " if value is None else ""
+            lines.append(f"# {about.description}")
+            lines.append(f"{mark}{key} = {_toml(shown)}")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """Write a value as TOML, which but for tables reads like JSON."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(entry)}' for key, entry in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False)

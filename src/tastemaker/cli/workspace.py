@@ -1,0 +1,126 @@
+"""What a command works with: the settings in use, and from them the data, the split and the trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tastemaker.cli.output import Output
+from tastemaker.cli.settings import ENVIRONMENT, Resolved, Settings, load_settings
+from tastemaker.core.errors import AmbiguousItemError, AssetError, DataError, StorageError
+
+if TYPE_CHECKING:
+    from tastemaker.core.run import Run
+    from tastemaker.data import Dataset, Split
+    from tastemaker.engine import Engine
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The surroundings of one command.
+
+    Attributes:
+        resolved: The settings, and where each came from.
+        out: Where results and notes go.
+        run: Seed and progress.
+    """
+
+    resolved: Resolved
+    out: Output
+    run: Run
+
+    @classmethod
+    def open(cls, out: Output, config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Workspace:
+        """Read the settings.
+
+        Raises:
+            ConfigError: They are wrong.
+        """
+        resolved = load_settings(config, overrides)
+        return cls(resolved, out, out.run(resolved.settings.run.seed))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in use."""
+        return self.resolved.settings
+
+    def dataset(self) -> Dataset:
+        """Load the configured data set."""
+        from tastemaker.data import load_dataset
+
+        data = self.settings.data
+        # What the environment names is looked up by the loader itself, which passes over a folder without the source.
+        named = None if self.resolved.origins["data.path"] == ENVIRONMENT or not data.path else Path(data.path)
+        try:
+            with self.run.track(f"Loading {data.source}"):
+                dataset = load_dataset(data.source, named, run=self.run, notify=self.out.note)
+        except AssetError as error:
+            if named is None or not any(named.glob("interactions.*")):
+                raise
+            advice = f"If this is a data set of your own, it is the source itself: --source {named}"
+            raise DataError(error.message, where=str(named), remedy=advice) from error
+        if rejected := dataset.interactions.rejected.height:
+            first = dataset.interactions.rejected.row(0, named=True)
+            self.out.note(
+                f"{rejected} rows of {dataset.name} were set aside, "
+                f"the first is row {first['order'] + 1}: {first['reason']}"
+            )
+        return dataset
+
+    def split(self, dataset: Dataset) -> Split:
+        """Split a data set by the configured protocol."""
+        from tastemaker.data import make_split
+
+        chosen = self.settings.split
+        return make_split(dataset, chosen.protocol, run=self.run, **chosen.knobs())
+
+    def engine(self, folder: Path | None = None) -> Engine:
+        """Load a trained model, the configured one unless ``folder`` names another, and its data."""
+        from tastemaker.engine import Engine
+        from tastemaker.models import load_model
+
+        model = load_model(folder or Path(self.settings.train.folder))
+        dataset = self.dataset()
+        seen = model.provenance_
+        if seen.fingerprint != dataset.fingerprint:
+            self.out.note(
+                f"The model was fitted on '{seen.dataset}', and these are other data or another version of them "
+                f"('{dataset.name}'). Ids that it does not know are passed over."
+            )
+        return Engine(model, dataset)
+
+    def item(self, engine: Engine, text: str) -> str:
+        """Return the id of the item that a title or an id means; a person is asked where several fit.
+
+        Raises:
+            UnknownItemError: Nothing fits.
+            AmbiguousItemError: Several fit, and there is nobody to ask.
+        """
+        try:
+            return engine.dataset.catalogue.titles.resolve(text)
+        except AmbiguousItemError as error:
+            if not self.out.interactive:
+                raise
+            listed = [(item, engine.title(item)) for item, _ in error.candidates]
+            chosen = self.out.choose(f"'{text}' fits several titles:", listed)
+            if chosen is None:
+                raise
+            return chosen
+
+
+def refuse_foreign_folder(folder: Path, mark: str) -> None:
+    """Refuse to replace a folder that holds anything but what ``mark`` is a file of.
+
+    Raises:
+        StorageError: It holds something else, which would be lost.
+    """
+    if not folder.exists() or (folder / mark).is_file():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise StorageError(
+            f"this is no folder that may be replaced: it has no {mark}",
+            where=str(folder),
+            remedy="Name a new or an empty folder.",
+        )

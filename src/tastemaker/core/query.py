@@ -1,0 +1,234 @@
+"""One request for recommendations, and a batch of them as columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tastemaker.core.clock import to_microseconds
+from tastemaker.core.errors import QueryError
+
+NO_TIME = np.iinfo(np.int64).min
+"""Stands for a missing timestamp in integer arrays."""
+
+LIKE_WEIGHT, DISLIKE_WEIGHT = 1.0, -1.0
+NEGATIVE_EVENTS: Final = ("dislike", "hide")
+"""Kinds of events that speak against an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a person did with an item.
+
+    Attributes:
+        item_id: Raw id of the item.
+        event: Kind of event, such as ``view``, ``buy``, ``like``, ``dislike``.
+        timestamp: When, if known; naive datetimes are read as UTC.
+        weight: How much it says; of the kinds in `NEGATIVE_EVENTS` it speaks against, whatever its sign.
+    """
+
+    item_id: str
+    event: str = "interaction"
+    timestamp: datetime | None = None
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item_id", str(self.item_id))
+        if not math.isfinite(self.weight):
+            raise QueryError(f"the weight of an event is {self.weight}, not a number", where=f"item '{self.item_id}'")
+        if self.event in NEGATIVE_EVENTS:
+            object.__setattr__(self, "weight", -abs(self.weight))
+
+
+def as_ids(name: str, values: Iterable[Any]) -> tuple[str, ...]:
+    """Return ids given as text or numbers as text; ``name`` is what an error calls them."""
+    if isinstance(values, str):
+        raise QueryError(f"{name} must be a list of ids, not one string", remedy=f"Write {name}=['{values}'].")
+    return tuple(str(value) for value in values)
+
+
+def as_events(history: Iterable[Any]) -> tuple[Event, ...]:
+    """Return raw ids, numbers or events, oldest first, as events.
+
+    >>> as_events(["50", 181])[1].item_id
+    '181'
+    """
+    if isinstance(history, str):
+        raise QueryError("history must be a list, not one string", remedy=f"Write history=['{history}'].")
+    return tuple(entry if isinstance(entry, Event) else Event(str(entry)) for entry in history)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One request for recommendations.
+
+    Attributes:
+        user_id: The person, if known.
+        history: Their events, oldest first; replaces what is stored. ``None`` means: use what is stored.
+        session: Events of the present visit, appended to the history.
+        liked: Items that count as events of the present; they are not recommended again.
+        disliked: Items that speak against similar ones; never recommended.
+        text: What the person asks for, in words.
+        items: Recommend what is similar to these, instead of what fits the history; dislikes count all the same.
+        candidates: Recommend from these items only; ``None`` means the whole catalogue.
+        exclude_seen: Leave out items of the history.
+        k: How many items at most, 1 or more.
+        now: The moment of the request; ``None`` means the present.
+        seed: Seed of whatever is random in the answer.
+
+    Raises:
+        QueryError: A field is out of range or of the wrong kind.
+    """
+
+    user_id: str | None = None
+    history: tuple[Event, ...] | None = None
+    session: tuple[Event, ...] = ()
+    liked: tuple[str, ...] = ()
+    disliked: tuple[str, ...] = ()
+    text: str | None = None
+    items: tuple[str, ...] = ()
+    candidates: frozenset[str] | None = None
+    exclude_seen: bool = True
+    k: int = 10
+    now: datetime | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        if isinstance(self.k, bool) or not isinstance(self.k, int | np.integer) or self.k < 1:
+            raise QueryError(f"k is {self.k!r}, but must be a whole number of at least 1", where="k")
+        if self.user_id is not None:
+            put("user_id", str(self.user_id))
+        if self.history is not None:
+            put("history", as_events(self.history))
+        put("session", as_events(self.session))
+        for name in ("liked", "disliked", "items"):
+            put(name, as_ids(name, getattr(self, name)))
+        if self.candidates is not None:
+            put("candidates", frozenset(as_ids("candidates", self.candidates)))
+
+    def events(self) -> tuple[Event, ...]:
+        """Return what speaks for and against items: history, session, likes, dislikes, in this order."""
+        return (
+            *(self.history or ()),
+            *self.session,
+            *(Event(item, "like", self.now, LIKE_WEIGHT) for item in self.liked),
+            *self._dislikes(),
+        )
+
+    def _dislikes(self) -> tuple[Event, ...]:
+        return tuple(Event(item, "dislike", self.now, DISLIKE_WEIGHT) for item in self.disliked)
+
+    def asked_with(self) -> tuple[Event, ...]:
+        """Return the events that a model goes by: `events`, or those of ``items`` where these are given."""
+        return (*as_events(self.items), *self._dislikes()) if self.items else self.events()
+
+
+@dataclass(frozen=True)
+class QueryBatch:
+    """Histories of ``q`` queries as views into shared event columns.
+
+    The events of query ``i`` are ``codes[starts[i]:ends[i]]``, oldest first; several queries may look at
+    overlapping parts of the same columns, so the prefixes of one person's history cost no copies.
+
+    Attributes:
+        dictionary: Distinct raw item ids, object ``[d]``; ``codes`` point into it.
+        codes: Items of the events, int32 ``[e]``.
+        weights: Weights of the events, float32 ``[e]``.
+        timestamps: Microseconds since the epoch, int64 ``[e]``; ``NO_TIME`` where unknown.
+        starts: First event of each query, int64 ``[q]``.
+        ends: One past the last event of each query, int64 ``[q]``.
+        user_ids: Who asks, object ``[q]``; ``None`` where unknown.
+        texts: What is asked for in words, or ``None`` for a batch without words.
+        now: Moment of each request in microseconds, int64 ``[q]``; ``NO_TIME`` where unknown.
+    """
+
+    dictionary: NDArray[np.object_]
+    codes: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    timestamps: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    user_ids: NDArray[np.object_]
+    now: NDArray[np.int64]
+    texts: tuple[str | None, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, block: slice | NDArray[Any]) -> QueryBatch:
+        """Return the queries of ``block``; the event columns are shared, not copied."""
+        if isinstance(block, slice):
+            texts = self.texts[block] if self.texts else None
+        else:
+            texts = tuple(np.asarray(self.texts, dtype=object)[block]) if self.texts else None
+        return QueryBatch(
+            self.dictionary,
+            self.codes,
+            self.weights,
+            self.timestamps,
+            self.starts[block],
+            self.ends[block],
+            self.user_ids[block],
+            self.now[block],
+            texts,
+        )
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return the number of events of each query, int64 ``[q]``."""
+        return self.ends - self.starts
+
+    def flatten(self, last: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the events of all queries one after the other.
+
+        Args:
+            last: Keep only the latest ``last`` events of each query.
+
+        Returns:
+            ``indptr`` int64 ``[q + 1]`` and ``positions`` int64 ``[m]``: where in the event columns the
+            events of query ``i`` stand is ``positions[indptr[i]:indptr[i + 1]]``, oldest first.
+        """
+        starts = self.starts if last is None else np.maximum(self.starts, self.ends - last)
+        lengths = self.ends - starts
+        indptr = np.zeros(len(self) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=indptr[1:])
+        positions = np.arange(indptr[-1], dtype=np.int64) + np.repeat(starts - indptr[:-1], lengths)
+        return indptr, positions
+
+    @classmethod
+    def of(cls, queries: Sequence[Query]) -> QueryBatch:
+        """Return single queries as one batch; a query with ``items`` is asked with those as its history."""
+        places: dict[str, int] = {}
+        codes: list[int] = []
+        weights: list[float] = []
+        times: list[int] = []
+        bounds = [0]
+        for query in queries:
+            for event in query.asked_with():
+                codes.append(places.setdefault(event.item_id, len(places)))
+                weights.append(event.weight)
+                times.append(NO_TIME if event.timestamp is None else to_microseconds(event.timestamp))
+            bounds.append(len(codes))
+        edges = np.asarray(bounds, dtype=np.int64)
+        return cls(
+            dictionary=np.asarray([*places, None], dtype=object)[:-1],
+            codes=np.asarray(codes, dtype=np.int32),
+            weights=np.asarray(weights, dtype=np.float32),
+            timestamps=np.asarray(times, dtype=np.int64),
+            starts=edges[:-1],
+            ends=edges[1:],
+            user_ids=np.asarray([query.user_id for query in queries], dtype=object),
+            now=np.asarray(
+                [NO_TIME if query.now is None else to_microseconds(query.now) for query in queries],
+                dtype=np.int64,
+            ),
+            texts=tuple(query.text for query in queries) if any(query.text for query in queries) else None,
+        )

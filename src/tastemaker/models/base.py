@@ -1,0 +1,324 @@
+"""What every recommender that scores its whole vocabulary shares: asking, masking, top-k, saving."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tastemaker.core.errors import ModelError, ModelFormatError, NotFittedError, QueryError, UnknownItemError
+from tastemaker.core.files import atomic_folder
+from tastemaker.core.query import Query, QueryBatch, as_events, as_ids
+from tastemaker.core.recommendations import Contributions, Recommendations
+from tastemaker.core.recommender import Capabilities
+from tastemaker.core.run import Run
+from tastemaker.data.catalogue import Catalogue
+from tastemaker.data.dataset import Dataset
+from tastemaker.data.heldout import HeldOut
+from tastemaker.data.provenance import Provenance
+from tastemaker.data.vocabulary import UNKNOWN, Vocabulary
+from tastemaker.models import storage
+
+Scores = NDArray[np.float32]
+Settings = dict[str, Any]
+
+_BLOCK: Final = 256
+
+
+class DenseRecommender(ABC):
+    """Base of the recommenders that score every item they know.
+
+    A subclass says how it learns (`fit`), how it scores (`score`), and what of it is kept (`_state`, `_restore`).
+
+    Attributes:
+        items_: Vocabulary, frozen at `fit`.
+        provenance_: What was learnt from.
+        settings_: The hyper-parameters in use.
+        settings_tried_: How many settings were compared on validation.
+    """
+
+    name: ClassVar[str]
+
+    items_: Vocabulary
+    provenance_: Provenance
+    settings_: Settings
+    settings_tried_: int
+
+    _known_mask: tuple[frozenset[Any], Vocabulary, NDArray[np.bool_]] | None = None
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this recommender can do."""
+
+    # -- what a subclass provides ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def score(self, queries: QueryBatch) -> Scores:
+        """Score the whole vocabulary, float32 ``[q, n]``; nothing is masked."""
+
+    @abstractmethod
+    def _parts(self, query: Query, item: int) -> Contributions:
+        """Explain the score of the item with number ``item``."""
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Any], storage.Tensors]:
+        """Return the fitted state as JSON values and as tensors."""
+
+    @abstractmethod
+    def _restore(self, fitted: Mapping[str, Any], tensors: storage.Tensors) -> None:
+        """Take back what `_state` gave."""
+
+    def _grow(self, catalogue: Catalogue, new: int) -> None:
+        """Make room for ``new`` items that were appended to ``self.items_``."""
+        raise ModelError(f"'{self.name}' cannot take in new items", remedy="Fit it again.")
+
+    def _absorb(self, dataset: Dataset) -> None:
+        """Learn from more events; items are known by now."""
+        raise ModelError(
+            f"'{self.name}' cannot take in new events without a new fit",
+            remedy="Fit it again, or use a model whose capabilities say 'incremental'.",
+        )
+
+    # -- the contract ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def settings(self) -> Settings:
+        """Return the constructor's arguments, ``None`` where a choice was left open."""
+
+    @property
+    def item_ids(self) -> NDArray[np.object_]:
+        """Raw ids of the vocabulary, object ``[n]``."""
+        self._need_fitted()
+        return self.items_.ids
+
+    @abstractmethod
+    def fit(self, train: Dataset, valid: HeldOut | None = None, *, run: Run | None = None) -> Self:
+        """Learn from ``train``; what is left open is chosen on ``valid``. Sets ``items_`` and ``provenance_``."""
+
+    def recommend(
+        self,
+        queries: Query | Sequence[Query] | QueryBatch | None = None,
+        *,
+        user: Any = None,
+        history: Iterable[Any] | None = None,
+        items: Iterable[Any] | None = None,
+        text: str | None = None,
+        k: int = 10,
+        allowed: Iterable[Any] | None = None,
+        exclude_seen: bool = True,
+    ) -> Recommendations:
+        """Recommend at most ``k`` items to each query.
+
+        Args:
+            queries: One query, several, or a batch; or leave it out and describe one query by the keywords.
+            user: Raw id of the person, for models that know people.
+            history: Raw ids or events, oldest first. Ids that the model does not know are passed over.
+            items: Recommend what is similar to these.
+            text: What is asked for in words, for models that read text.
+            k: How many, for the keyword form and for a batch.
+            allowed: Raw ids to recommend from; anything else is out of the question.
+            exclude_seen: Leave out the items of the history.
+
+        Raises:
+            NotFittedError: The model was not fitted.
+            QueryError: The request makes no sense, for example ``k=0`` or a person without a history.
+        """
+        self._need_fitted()
+        if queries is None:
+            if user is not None and history is None and "user" not in self.capabilities.reads:
+                raise QueryError(
+                    f"'{self.name}' keeps no people, so it does not know the history of user '{user}'",
+                    remedy="Give history=[...], for example dataset.history(user), or ask an Engine.",
+                )
+            queries = Query(
+                user_id=user,
+                history=None if history is None else as_events(history),
+                items=() if items is None else as_ids("items", items),
+                text=text,
+                k=k,
+                exclude_seen=exclude_seen,
+            )
+        if isinstance(queries, Query):
+            queries = [queries]
+        if isinstance(queries, QueryBatch):
+            Query(k=k)
+            batch, ks, excludes = queries, [k] * len(queries), [exclude_seen] * len(queries)
+            masks: list[NDArray[np.bool_] | None] = [None] * len(queries)
+        else:
+            batch = QueryBatch.of(queries)
+            ks, excludes = [query.k for query in queries], [query.exclude_seen for query in queries]
+            masks = [None if query.candidates is None else self._mask(query.candidates) for query in queries]
+        common = None if allowed is None else self._mask(allowed)
+        lists = []
+        numbers = self.items_.index(batch.dictionary)
+        for start in range(0, len(batch), _BLOCK):
+            block = batch[start : start + _BLOCK]
+            scores = np.array(self.score(block), dtype=np.float32)
+            for row in range(len(block)):
+                place = start + row
+                events = slice(block.starts[row], block.ends[row])
+                met, weights = numbers[block.codes[events]], block.weights[events]
+                out = met[(met != UNKNOWN) & (excludes[place] | (weights < 0))]
+                scores[row, out] = -np.inf
+                for mask in (common, masks[place]):
+                    if mask is not None:
+                        scores[row, ~mask] = -np.inf
+                lists.append(self._top(scores[row], ks[place]))
+        return Recommendations.of(lists, self._degraded(batch, numbers))
+
+    def _degraded(self, batch: QueryBatch, numbers: NDArray[np.int32]) -> tuple[str, ...]:
+        if len(batch) != 1:
+            return ()
+        met = numbers[batch.codes[batch.starts[0] : batch.ends[0]]]
+        notes = []
+        if len(met) and (met == UNKNOWN).any():
+            notes.append(f"{(met == UNKNOWN).sum()} of {len(met)} items of the history are unknown to the model")
+        text = batch.texts and batch.texts[0]
+        reads_text = text and self._understands(text)
+        if text and not reads_text:
+            notes.append(f"'{self.name}' can do nothing with the words '{text}'")
+        if self.capabilities.reads & {"history", "last"} and not (met != UNKNOWN).any() and not reads_text:
+            notes.append("no history to go by: popular items")
+        return tuple(notes)
+
+    def _understands(self, text: str) -> bool:
+        """Say whether the words of a query change what is recommended."""
+        return "text" in self.capabilities.reads
+
+    def _mask(self, ids: Iterable[Any]) -> NDArray[np.bool_]:
+        """Return which items ``ids`` are, bool ``[n]``; the same frozen set as last time costs no look-up."""
+        known = self._known_mask
+        if known is not None and known[0] is ids and known[1] is self.items_:
+            return known[2]
+        numbers = self.items_.index(as_ids("allowed", ids))
+        mask = np.zeros(len(self.items_), dtype=bool)
+        mask[numbers[numbers != UNKNOWN]] = True
+        if isinstance(ids, frozenset):
+            self._known_mask = (ids, self.items_, mask)
+        return mask
+
+    def _top(self, scores: Scores, k: int) -> tuple[NDArray[np.object_], Scores]:
+        k = min(k, len(scores))
+        best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(len(scores))
+        best = best[np.lexsort((best, -scores[best]))]
+        best = best[np.isfinite(scores[best])]
+        return self.items_.ids[best], scores[best]
+
+    def score_candidates(self, queries: QueryBatch, candidates: Sequence[Any]) -> Scores:
+        """Score the same candidates for every query, float32 ``[q, c]``; unknown ids score ``-inf``."""
+        self._need_fitted()
+        numbers = self.items_.index([str(raw) for raw in candidates])
+        blocks = [self.score(queries[start : start + _BLOCK])[:, numbers] for start in range(0, len(queries), _BLOCK)]
+        scores = np.concatenate(blocks) if blocks else np.empty((0, len(numbers)), np.float32)
+        scores[:, numbers == UNKNOWN] = -np.inf
+        return scores
+
+    def explain(self, query: Query, item_id: str) -> Contributions:
+        """Say where the score of one item comes from.
+
+        Raises:
+            UnknownItemError: The model does not know the item.
+        """
+        self._need_fitted()
+        number = int(self.items_.index([str(item_id)])[0])
+        if number == UNKNOWN:
+            raise UnknownItemError(f"'{self.name}' does not know the item '{item_id}'", remedy="Extend or refit it.")
+        return self._parts(query, number)
+
+    def extend(self, items: Catalogue | None = None, interactions: Dataset | None = None) -> Self:
+        """Take in new items, new events, or both, without a new fit; known items keep their numbers.
+
+        Args:
+            items: The new items, with whatever is known of them.
+            interactions: The new events, each person's in one piece; may hold items that are new.
+
+        Raises:
+            ModelError: The model cannot do that (see `capabilities`).
+        """
+        self._need_fitted()
+        if interactions is not None and not self.capabilities.incremental:
+            self._absorb(interactions)
+        for catalogue in (items, None if interactions is None else interactions.catalogue):
+            if catalogue is None:
+                continue
+            before = self.items_
+            self.items_ = before.extend(catalogue.frame["item_id"])
+            if len(self.items_) > len(before):
+                try:
+                    self._grow(catalogue, len(self.items_) - len(before))
+                except BaseException:
+                    self.items_ = before
+                    raise
+        if interactions is not None:
+            self._absorb(interactions)
+            self.provenance_ = _with(self.provenance_, interactions.provenance())
+        return self
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model as a folder, whole or not at all; an older model there is replaced.
+
+        Raises:
+            NotFittedError: There is nothing to save.
+            StorageError: The folder cannot be written, or holds something that is no model; what stood there stays.
+        """
+        self._need_fitted()
+        with atomic_folder(Path(folder), replaces="config.json") as temporary:
+            self._write(temporary)
+
+    def _write(self, folder: Path) -> None:
+        fitted, tensors = self._state()
+        fitted = {**fitted, "settings": self.settings_, "settings_tried": self.settings_tried_}
+        stored = storage.Stored(self.name, self.settings(), fitted, tensors, self.items_, self.provenance_)
+        storage.write(folder, stored)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote; needs no training data.
+
+        Raises:
+            ModelFormatError: The folder is missing, incomplete, damaged, or holds another model.
+        """
+        stored = storage.read(Path(folder))
+        if stored.model != cls.name:
+            raise ModelFormatError(
+                f"the folder holds '{stored.model}', not '{cls.name}'",
+                where=str(folder),
+                remedy="Use tastemaker.load_model(folder), which finds the class.",
+            )
+        try:
+            model = cls._of_settings(stored.settings)
+            model.items_, model.provenance_ = stored.items, stored.provenance
+            model.settings_ = dict(stored.fitted["settings"])
+            model.settings_tried_ = int(stored.fitted["settings_tried"])
+            model._read(Path(folder), stored)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFormatError(
+                f"the model folder is damaged: {error!r}", where=str(folder), remedy="Train the model again."
+            ) from error
+        return model
+
+    @classmethod
+    def _of_settings(cls, settings: Mapping[str, Any]) -> Self:
+        return cls(**settings)
+
+    def _read(self, folder: Path, stored: storage.Stored) -> None:
+        self._restore(stored.fitted, stored.tensors)
+
+    def _need_fitted(self) -> None:
+        if not hasattr(self, "items_"):
+            raise NotFittedError(f"'{self.name}' is not fitted", remedy="Call fit(train) or load(folder) first.")
+
+
+def _with(old: Provenance, new: Provenance) -> Provenance:
+    """Return what was seen by both; other data sets are kept by name."""
+    if new.fingerprint != old.fingerprint:
+        others = tuple(dict.fromkeys((*old.others, new.dataset)))
+        return Provenance(old.dataset, old.fingerprint, old.rows, old.users + new.users, old.last_event, others)
+    last = [moment for moment in (old.last_event, new.last_event) if moment is not None]
+    rows = np.union1d(old.rows, new.rows)
+    return Provenance(old.dataset, old.fingerprint, rows, old.users + new.users, max(last, default=None), old.others)

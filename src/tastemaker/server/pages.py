@@ -1,0 +1,176 @@
+"""The page: search, a history of likes and dislikes, and recommendations that say why."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse
+
+from tastemaker.data.catalogue import PATH_SEPARATOR
+from tastemaker.data.titles import normalise
+from tastemaker.engine import Engine, Evidence, Recommended
+from tastemaker.server.covers import Cover
+from tastemaker.server.schemas import PageParameters
+from tastemaker.server.state import PageState
+from tastemaker.server.views import page
+
+SHOWN: Final = 12
+_FOUND: Final = 6
+_LATEST: Final = 6
+_PEOPLE: Final = 5
+_CATEGORIES: Final = 3
+_WORDS_TRIED: Final = 3
+_TELLING: Final = 3
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Card:
+    """An item as the page shows it, with the addresses of what can be done about it.
+
+    Attributes:
+        about: Year and categories.
+        name: By which a browser finds the item again on the next page, to move it there.
+        opinion: ``like``, ``dislike`` or nothing, as the person said before.
+        rank: Place in the list, from 1.
+        lead: How its reason begins, such as "Because you liked".
+        evidence: The titles with which the reason goes on, and their shares.
+    """
+
+    item_id: str
+    title: str
+    about: str
+    name: str
+    cover: Cover
+    like: str
+    dislike: str
+    forget: str
+    similar: str
+    opinion: str = ""
+    rank: int = 0
+    lead: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        cards: The items.
+        fits: Whether they hold what was typed, or are only near it.
+    """
+
+    cards: list[Card]
+    fits: bool
+
+
+@router.get("/")
+def home(request: Request, given: Annotated[PageParameters, Query()]) -> HTMLResponse:
+    """Show the page."""
+    return home_page(request.app.state.engine, request.app.title, PageState.of(given))
+
+
+@router.get("/similar/{item:path}")
+def similar(request: Request, item: str, given: Annotated[PageParameters, Query()]) -> HTMLResponse:
+    """Show what is like one item."""
+    engine: Engine = request.app.state.engine
+    state = PageState.of(given)
+    answer = engine.similar(item, SHOWN)
+    return page(
+        "similar.html",
+        site=request.app.title,
+        state=state,
+        engine=engine,
+        answer=answer,
+        item=_card(engine, state, item),
+        cards=[_card(engine, state, one.item_id, rank=one.rank) for one in answer.items],
+        api=f"/v1{PageState().similar_url(item)}?k={SHOWN}",
+    )
+
+
+def home_page(engine: Engine, site: str, state: PageState) -> HTMLResponse:
+    """Put the page together."""
+    answer = engine.recommend(state.query(SHOWN))
+    history = engine.dataset.history(state.user) if state.user else []
+    return page(
+        "home.html",
+        site=site,
+        state=state,
+        engine=engine,
+        answer=answer,
+        cards=[_recommended(engine, state, item) for item in answer.items],
+        personal=any(item.evidence for item in answer.items),
+        fresh=not (state.likes or state.dislikes or state.user),
+        found=_search(engine, state) if state.q else None,
+        likes=[_card(engine, state, item, "taste") for item in state.likes],
+        dislikes=[_card(engine, state, item, "taste") for item in state.dislikes],
+        latest=[engine.title(item) for item in reversed(history[-_LATEST:])],
+        events=len(history),
+        people=_people(engine),
+        api=state.api_url(SHOWN),
+        nothing_said=replace(state, likes=(), dislikes=()).url(),
+    )
+
+
+def _card(
+    engine: Engine,
+    state: PageState,
+    item_id: str,
+    fragment: str = "",
+    rank: int = 0,
+    lead: str = "",
+    evidence: tuple[Evidence, ...] = (),
+) -> Card:
+    catalogue = engine.dataset.catalogue
+    known = catalogue.item(item_id) if item_id in catalogue else {}
+    title, year = catalogue.title(item_id), known.get("year")
+    categories = [path.split(PATH_SEPARATOR)[-1] for path in known.get("categories") or []]
+    facts = [str(year) if year else "", ", ".join(categories[:_CATEGORIES])]
+    return Card(
+        item_id=item_id,
+        title=title,
+        about=" · ".join(filter(None, facts)),
+        name=f"item-{hashlib.sha256(item_id.encode()).hexdigest()[:12]}",
+        cover=Cover.of(item_id, title),
+        like=state.like(item_id).url(fragment=fragment),
+        dislike=state.dislike(item_id).url(fragment=fragment),
+        forget=state.without(item_id).url(fragment=fragment),
+        similar=state.similar_url(item_id),
+        opinion="like" if item_id in state.likes else "dislike" if item_id in state.dislikes else "",
+        rank=rank,
+        lead=lead,
+        evidence=evidence,
+    )
+
+
+def _recommended(engine: Engine, state: PageState, item: Recommended) -> Card:
+    if not item.evidence:
+        lead = item.reason[:1].upper() + item.reason[1:]
+    elif all(one.item_id in state.likes for one in item.evidence):
+        lead = "Because you liked"
+    else:
+        lead = "Because of"
+    return _card(engine, state, item.item_id, "recommendations", item.rank, lead, item.evidence)
+
+
+def _search(engine: Engine, state: PageState) -> Found:
+    """Search for titles; where none fits, for those that look alike or share a word."""
+    found = engine.search(state.q, _FOUND)
+    words = normalise(state.q).split()
+    fits = any(all(f" {word}" in f" {normalise(item['title'])}" for word in words) for item in found)
+    if not found:
+        longest = sorted(words, key=len, reverse=True)[:_WORDS_TRIED]
+        found = [item for word in longest if len(word) >= _TELLING for item in engine.search(word, _FOUND)]
+    ids = list(dict.fromkeys(item["item_id"] for item in found))[:_FOUND]
+    return Found([_card(engine, state, item, "search") for item in ids], fits)
+
+
+def _people(engine: Engine) -> list[str]:
+    """Return a few people whom a visitor can be, the same at every visit."""
+    everybody = engine.dataset.sequences.user_ids
+    return [str(user) for user in everybody[:: max(1, len(everybody) // _PEOPLE)][:_PEOPLE]]

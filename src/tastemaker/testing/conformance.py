@@ -1,0 +1,248 @@
+"""What every recommender must do; run it on your own with `check_recommender`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from tastemaker.core.errors import NotFittedError, QueryError, UnknownItemError
+from tastemaker.core.query import Event, Query, QueryBatch
+from tastemaker.core.recommender import Recommender
+from tastemaker.data.catalogue import Catalogue
+from tastemaker.data.dataset import Dataset
+from tastemaker.data.split import global_time
+from tastemaker.testing.worlds import checkerboard, small_shop
+
+Factory = Callable[[], Recommender]
+
+
+def check_recommender(make: Factory) -> None:
+    """Check that a recommender keeps the contract.
+
+    Args:
+        make: Returns a new, unfitted recommender each time.
+
+    Raises:
+        AssertionError: It does not; the message names the rule.
+    """
+    for rule in RULES:
+        rule(make)
+
+
+def _require(holds: object, rule: str) -> None:
+    if not holds:
+        raise AssertionError(rule)
+
+
+def _refused(call: Callable[[], object], error: type[Exception], rule: str) -> None:
+    try:
+        call()
+    except error:
+        return
+    raise AssertionError(rule)
+
+
+def _history(data: Dataset, place: int = 0) -> list[str]:
+    return data.history(data.sequences.user_ids[place])[:5]
+
+
+def keeps_the_protocol(make: Factory) -> None:
+    """It has every method, says no before `fit`, and `fit` returns itself."""
+    model = make()
+    _refused(lambda: model.recommend(history=["i001"]), NotFittedError, "an unfitted model raises NotFittedError")
+    _refused(lambda: model.save(Path(tempfile.gettempdir()) / "never"), NotFittedError, "it cannot be saved either")
+    _require(model.fit(small_shop()) is model, "fit returns the model itself")
+    _require(isinstance(model, Recommender), "every member of the Recommender protocol exists")
+
+
+def answers_are_valid(make: Factory) -> None:
+    """Items are distinct, known, unseen, at most k, with scores that do not increase."""
+    data = small_shop()
+    model = make().fit(data)
+    history = _history(data)
+    for k in (1, 5, 1_000_000):
+        answer = model.recommend(history=history, k=k)
+        items = answer.items()
+        _require(0 < len(items) <= k, f"k={k} gives between 1 and k items")
+        _require(len(set(items)) == len(items), "items are distinct")
+        _require(all(item in data.catalogue for item in items), "items are in the catalogue")
+        _require(not set(items) & set(history), "items of the history are left out")
+        _require((np.diff(answer.scores()) <= 0).all(), "scores do not increase")
+        _require(np.isfinite(answer.scores()).all(), "scores are finite")
+    kept = model.recommend(history=history, k=1_000_000, exclude_seen=False).items()
+    _require(set(history) <= set(kept), "exclude_seen=False brings the history back")
+
+
+def refuses_nonsense(make: Factory) -> None:
+    """k below 1, one string for a list, and an unknown item to explain are errors of ours."""
+    model = make().fit(small_shop())
+    for k in (0, -1):
+        _refused(lambda k=k: model.recommend(history=["i001"], k=k), QueryError, f"k={k} is a QueryError")  # type: ignore[misc]
+    _refused(lambda: model.recommend(history="i001"), QueryError, "a history in one string is a QueryError")
+    _refused(lambda: model.explain(Query(history=()), "nowhere"), UnknownItemError, "explaining an unknown item")
+
+
+def strangers_are_served(make: Factory) -> None:
+    """Empty histories, unknown items and unknown people get an answer."""
+    data = small_shop()
+    model = make().fit(data)
+    _require(model.recommend(history=[], k=5).items(), "an empty history is answered")
+    _require(model.recommend(history=["nowhere", "never"], k=5).items(), "a history of unknown items is answered")
+    mixed = model.recommend(history=["nowhere", *_history(data)], k=5).items()
+    _require(mixed == model.recommend(history=_history(data), k=5).items(), "unknown items are passed over")
+    answer = model.recommend(Query(user_id="a stranger", history=(), k=5))
+    _require(answer.items(), "an unknown person is answered")
+
+
+def respects_allowed(make: Factory) -> None:
+    """Only allowed items come back, and as many of them as there are."""
+    data = small_shop()
+    model = make().fit(data)
+    history = _history(data)
+    allowed = [item for item in data.items.ids if item not in history][:7]
+    answer = model.recommend(history=history, k=5, allowed=allowed)
+    _require(len(answer) == 5 and set(answer.items()) <= set(allowed), "allowed goes into the search, with refill")
+    same = model.recommend(Query(history=tuple(map(Event, history)), candidates=frozenset(allowed), k=5))
+    _require(same.items() == answer.items(), "candidates of a query are the same as allowed")
+    _require(len(model.recommend(history=history, allowed=[])) == 0, "nothing allowed gives nothing")
+    _require(len(model.recommend(history=history, allowed=["nowhere"])) == 0, "unknown allowed items give nothing")
+
+
+def dislikes_are_kept_out(make: Factory) -> None:
+    """A disliked item is never recommended, even where seen items are."""
+    data = small_shop()
+    model = make().fit(data)
+    first = model.recommend(history=_history(data), k=1).items()[0]
+    query = Query(history=tuple(map(Event, _history(data))), disliked=(first,), k=1_000_000, exclude_seen=False)
+    _require(first not in model.recommend(query).items(), "a disliked item is not recommended")
+
+
+def batch_equals_single(make: Factory) -> None:
+    """Several queries at once are answered as each alone."""
+    data = small_shop()
+    model = make().fit(data)
+    histories = [_history(data, place) for place in range(8)] + [[]]
+    batch = model.recommend([Query(history=tuple(map(Event, history)), k=6) for history in histories])
+    for place, history in enumerate(histories):
+        alone = model.recommend(history=history, k=6)
+        _require(batch.items(place) == alone.items(), "a batch recommends what single queries do")
+        _require(np.allclose(batch.scores(place), alone.scores(), atol=1e-5), "and with the same scores")
+
+
+def scores_agree(make: Factory) -> None:
+    """score, score_candidates, recommend and explain speak of the same number."""
+    data = small_shop()
+    model = make().fit(data)
+    query = Query(history=tuple(map(Event, _history(data))), k=5)
+    batch = QueryBatch.of([query])
+    answer = model.recommend(query)
+    chosen = model.score_candidates(batch, [*answer.items(), "nowhere"])
+    _require(chosen.shape == (1, 6), "score_candidates gives [q, c]")
+    _require(np.allclose(chosen[0, :5], answer.scores(), atol=1e-5), "candidates score as in the list")
+    _require(chosen[0, 5] == -np.inf, "an unknown candidate scores -inf")
+    if model.capabilities.dense:
+        whole = model.score(batch)
+        _require(whole.shape == (1, len(model.item_ids)), "score gives [q, n]")
+        _require(whole.dtype == np.float32, "scores are float32")
+    for item, score in zip(answer.items(), answer.scores(), strict=True):
+        parts = model.explain(query, item)
+        _require(np.isclose(parts.score, score, rtol=1e-3, atol=1e-5), "explain gives the score of the list")
+        if parts.additive:
+            total = sum(part.amount for part in parts.parts)
+            _require(np.isclose(total, parts.score, rtol=1e-3, atol=1e-5), "the parts sum to the score")
+
+
+def survives_a_round_trip(make: Factory) -> None:
+    """A saved model answers the same from its folder alone."""
+    data = small_shop()
+    model = make().fit(data)
+    history = _history(data)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model")
+        again = type(model).load(Path(folder) / "model")
+        again.save(Path(folder) / "model")
+        again = type(model).load(Path(folder) / "model")
+    before, after = model.recommend(history=history, k=9), again.recommend(history=history, k=9)
+    _require(before.items() == after.items(), "a loaded model recommends the same")
+    _require(np.allclose(before.scores(), after.scores(), atol=1e-6), "with the same scores")
+    _require(list(model.item_ids) == list(again.item_ids), "a loaded model keeps its numbers")
+
+
+def is_repeatable(make: Factory) -> None:
+    """Two fits on the same data, and two fits of one object, give the same answers."""
+    data = small_shop()
+    split = global_time(data)
+    first, second = make().fit(split.train, split.valid), make().fit(split.train, split.valid)
+    history = _history(data)
+    answers = [model.recommend(history=history, k=9).items() for model in (first, second)]
+    _require(answers[0] == answers[1], "the same seed gives the same model")
+    other = small_shop(seed=7)
+    again = first.fit(other).recommend(history=history, k=9).items()
+    _require(again == make().fit(other).recommend(history=history, k=9).items(), "fit starts afresh")
+
+
+def learns_the_checkerboard(make: Factory) -> None:
+    """Where taste decides everything, a model that reads histories finds the one item that is missing."""
+    data = checkerboard()
+    model = make().fit(data)
+    if not model.capabilities.reads & {"history", "user"}:
+        return
+    people = list(data.sequences.user_ids)
+    answer = model.recommend(data.histories(people), k=1)
+    for place, person in enumerate(people):
+        _require(answer.items(place) == [f"i{person[1:]}"], "the checkerboard holds")
+
+
+def takes_in_new_items(make: Factory) -> None:
+    """extend keeps the numbers of known items, and cold items are scored where that is claimed."""
+    data = small_shop()
+    model = make().fit(data)
+    history = _history(data)
+    before, known = model.recommend(history=history, k=5), list(model.item_ids)
+    new = pl.DataFrame({"item_id": ["new"], "title": ["Garden violin no. 4"], "categories": [["garden"]]})
+    model.extend(items=Catalogue(new))
+    _require(list(model.item_ids)[: len(known)] == known, "known items keep their numbers")
+    _require("new" in model.item_ids, "the new item is known")
+    after = model.recommend(history=history, k=5, allowed=known)
+    _require(before.items() == after.items(), "what was known is recommended as before")
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model")
+        again = type(model).load(Path(folder) / "model")
+    _require("new" in again.item_ids, "new items survive a round trip")
+    if model.capabilities.cold_items:
+        score = again.score_candidates(QueryBatch.of([Query(history=tuple(map(Event, history)))]), ["new"])
+        _require(score[0, 0] > 1e-6, "a cold item is scored where that is claimed")
+
+
+def takes_in_new_events(make: Factory) -> None:
+    """extend with interactions works where that is claimed."""
+    data = small_shop()
+    model = make().fit(data)
+    if not model.capabilities.incremental:
+        return
+    later = small_shop(users=5, seed=9)
+    model.extend(interactions=later)
+    _require(model.recommend(history=_history(data), k=5).items(), "an extended model answers")
+
+
+RULES: Final[tuple[Callable[[Factory], None], ...]] = (
+    keeps_the_protocol,
+    answers_are_valid,
+    refuses_nonsense,
+    strangers_are_served,
+    respects_allowed,
+    dislikes_are_kept_out,
+    batch_equals_single,
+    scores_agree,
+    survives_a_round_trip,
+    is_repeatable,
+    learns_the_checkerboard,
+    takes_in_new_items,
+    takes_in_new_events,
+)
+"""The rules, in the order in which they are checked."""

@@ -1,0 +1,65 @@
+"""A run carries seed and progress; randomness has a name and depends on nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tastemaker.core.errors import ConfigError
+from tastemaker.core.run import Advance, Run
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.said: list[tuple[str, object]] = []
+
+    def start(self, description: str, total: int | None) -> Advance:
+        self.said.append(("start", (description, total)))
+        return lambda units: self.said.append(("advance", units))
+
+    def finish(self, advance: Advance) -> None:
+        self.said.append(("finish", None))
+
+
+def draws(seed: int, purpose: str) -> list[int]:
+    return [int(number) for number in Run(seed=seed).rng(purpose).integers(1 << 30, size=4)]
+
+
+def test_the_same_seed_and_purpose_give_the_same_numbers() -> None:
+    assert draws(3, "ties") == draws(3, "ties")
+
+
+def test_purposes_and_seeds_have_streams_of_their_own() -> None:
+    assert draws(3, "ties") != draws(3, "split")
+    assert draws(3, "ties") != draws(4, "ties")
+
+
+def test_drawing_for_one_purpose_does_not_disturb_another() -> None:
+    run = Run(seed=1)
+    run.rng("ties").random(100)
+    assert [int(number) for number in run.rng("split").integers(1 << 30, size=4)] == draws(1, "split")
+
+
+def test_a_seed_is_not_negative() -> None:
+    with pytest.raises(ConfigError, match=r"the seed is -1, but must be a whole number of at least 0"):
+        Run(seed=-1)
+
+
+def test_progress_is_told_begin_steps_and_end() -> None:
+    recorder = Recorder()
+    with Run(progress=recorder).track("Counting", 3) as advance:
+        advance(1)
+        advance(2)
+    assert recorder.said == [("start", ("Counting", 3)), ("advance", 1), ("advance", 2), ("finish", None)]
+
+
+def test_progress_is_told_of_an_early_end_too() -> None:
+    recorder = Recorder()
+    with pytest.raises(KeyboardInterrupt), Run(progress=recorder).track("Counting"):
+        raise KeyboardInterrupt
+    assert recorder.said == [("start", ("Counting", None)), ("finish", None)]
+
+
+def test_a_run_is_silent_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    with Run().track("Counting", 1) as advance:
+        advance(1)
+    assert capsys.readouterr() == ("", "")
