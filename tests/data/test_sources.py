@@ -82,6 +82,16 @@ def test_a_missing_local_folder_is_said(tmp_path: Path) -> None:
         load_dataset("movielens-100k", tmp_path / "nowhere")
 
 
+def test_a_folder_that_is_named_like_another_source_is_told_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "gowalla-lightgcn"
+    folder.mkdir()
+    pairs = pl.DataFrame({"user_id": [0, 1], "item_id": [3, 3]})
+    for part in ("train", "test"):
+        pairs.write_parquet(folder / f"{part}.parquet")
+    with pytest.raises(DataError, match=r"gowalla is not in this folder .*--source gowalla-lightgcn"):
+        load_dataset("gowalla", folder)
+
+
 def test_a_local_folder_without_the_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("nothing here")
     for name in ("movielens-100k", "amazon-beauty"):

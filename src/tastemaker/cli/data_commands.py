@@ -45,6 +45,8 @@ def list_sources(as_json: options.Json = False) -> None:
             "licence": source.licence,
             "homepage": source.homepage,
             "bytes": source.size,
+            "access": source.access,
+            "confirmed": source.confirmed or None,
             "local": None if (place := whereabouts(source)) is None else str(place),
         }
         for source in SOURCES.values()
@@ -55,12 +57,19 @@ def list_sources(as_json: options.Json = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("name", "what", "licence", "download", "here", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("name", no_wrap=True)
+    for head in ("what", "licence", "download", "here"):
+        table.add_column(head)
     for row in rows:
-        size = f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "by hand"
+        size = f"{row['bytes'] / 1e6:.1f} MB" if row["access"] == "download" else row["access"]
         cells = (row["name"], row["title"], row["licence"], size, "yes" if row["local"] else "no")
         table.add_row(*(Text(str(cell)) for cell in cells))
-    out.print(table, "A folder with interactions.csv or .parquet is a data set as well: --source ./folder")
+    out.print(
+        table,
+        "opt-in: no checksum is known, so it is fetched only by `data get NAME --accept-unknown`.",
+        "A folder with interactions.csv or .parquet is a data set as well: --source ./folder",
+    )
 
 
 @app.command("show")
@@ -79,6 +88,13 @@ def get(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Also write it in Tastemaker's own layout.")
     ] = None,
+    accept_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--accept-unknown",
+            help="Take what no known checksum verifies as it comes; a later download must be the same.",
+        ),
+    ] = False,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
 ) -> None:
@@ -88,7 +104,7 @@ def get(
     out = Output(as_json=as_json, progress=not no_progress)
     if to is not None:
         refuse_foreign_folder(to, "interactions.parquet")
-    dataset = _load(out, name, data)
+    dataset = _load(out, name, data, accept_unknown=accept_unknown)
     if to is not None:
         from tastemaker.data import write_folder
 
@@ -97,12 +113,12 @@ def get(
     _present(out, dataset, name, to)
 
 
-def _load(out: Output, name: str, data: Path | None) -> Dataset:
+def _load(out: Output, name: str, data: Path | None, *, accept_unknown: bool = False) -> Dataset:
     from tastemaker.data import load_dataset
 
     run = out.run()
     with run.track(f"Loading {name}"):
-        return load_dataset(name, data, run=run, notify=out.note)
+        return load_dataset(name, data, accept_unknown=accept_unknown, run=run, notify=out.note)
 
 
 def _present(out: Output, dataset: Dataset, name: str, to: Path | None = None) -> None:
@@ -110,6 +126,10 @@ def _present(out: Output, dataset: Dataset, name: str, to: Path | None = None) -
     source = _source(name)
     facts["licence"] = None if source is None else source.licence
     facts["homepage"] = None if source is None else source.homepage
+    facts["access"] = None if source is None else source.access
+    facts["addresses"] = [] if source is None else source.addresses
+    facts["checksums"] = {} if source is None else source.digests
+    facts["confirmed"] = None if source is None else source.confirmed or None
     if out.as_json:
         write_json(facts | ({} if to is None else {"folder": str(to)}))
         return
@@ -117,6 +137,8 @@ def _present(out: Output, dataset: Dataset, name: str, to: Path | None = None) -
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for label, value in _lines(facts):
         table.add_row(Text(label, style="bold"), Text(value))
     out.print(table)
@@ -186,4 +208,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.insert(2, ("set aside", f"{facts['rejected_rows']:,} rows without a user, an item or a weight"))
     if facts["licence"]:
         lines += [("terms", facts["licence"]), ("more", facts["homepage"])]
+        lines += [("download" if number == 0 else "", place) for number, place in enumerate(facts["addresses"])]
+        known = ", ".join(f"{name} {' '.join(kinds)}" for name, kinds in facts["checksums"].items())
+        lines += [("checksums", known or "none known"), ("confirmed", facts["confirmed"] or "not yet")]
     return lines

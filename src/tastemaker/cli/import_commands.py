@@ -39,6 +39,10 @@ def import_data(
         list[str] | None,
         typer.Option("--column", metavar="OURS=THEIRS", help=f"As in user_id=customer or items.title=label; {_MORE}."),
     ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option("--event", metavar="KIND", help="What kind all these events are, as in buy; no column is asked."),
+    ] = None,
     weight: Annotated[
         list[str] | None, typer.Option("--weight", metavar="EVENT=NUMBER", help=f"As in view=0.2; {_MORE}.")
     ] = None,
@@ -78,6 +82,7 @@ def import_data(
     wanted = Options(
         columns=settings.columns | _pairs(column, "--column"),
         event_weights=settings.events | _numbers(_pairs(weight, "--weight")),
+        kind=event,
         ignore=tuple(ignore or settings.ignore),
         delimiter=delimiter,
         header=header,
@@ -100,11 +105,23 @@ def import_data(
         on_guess=show_guess,
     )
     if as_json:
-        guessed = [{"file": guess.label, "columns": guess.columns, "others": guess.others} for guess in guesses]
+        guessed = [_guess_json(guess) for guess in guesses]
         facts = {"folder": str(to), "new": report.new, "skipped": report.skipped, "guesses": guessed}
         write_json(facts | report.to_dict())
     else:
         _show_report(out, report, to)
+
+
+def _guess_json(guess: Guess) -> dict[str, Any]:
+    return {
+        "file": guess.label,
+        "table": guess.table,
+        "columns": guess.columns,
+        "others": guess.others,
+        "time_unit": guess.unit,
+        "separator": guess.separator,
+        "kind": guess.kind,
+    }
 
 
 def _pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
@@ -141,10 +158,13 @@ def _show_guess(out: Output, guess: Guess) -> None:
     from rich.text import Text
 
     table = Table("column", "taken for", "by", "for example", box=None, pad_edge=False, header_style="bold")
+    said = {"timestamp": guess.unit, "categories": guess.separator and f"split at {guess.separator}"}
     for match in guess.matches:
-        unit = f" ({guess.unit})" if match.ours == "timestamp" and guess.unit else ""
-        cells = (match.theirs, match.ours + unit, match.why, ", ".join(match.examples))
+        more = f" ({said[match.ours]})" if said.get(match.ours) else ""
+        cells = (match.theirs, match.ours + more, match.why, ", ".join(match.examples))
         table.add_row(*(Text(cell) for cell in cells))
+    if guess.kind is not None:
+        table.add_row("", "event", "given", Text(guess.kind))
     if guess.others:
         table.add_row(Text(", ".join(guess.others)), Text("(comes along)", style="dim"))
     out.stderr.print(Text(f"{guess.label}, read as {guess.table}", style="bold"), soft_wrap=True)
@@ -162,23 +182,32 @@ def _show_report(out: Output, report: ImportReport, to: Path) -> None:
     for label, value in _lines(report):
         table.add_row(Text(label, style="bold"), Text(value))
     out.print(table)
-    for sentence in report.profile.suspicions():
+    for sentence in report.suspicions():
         out.print(Text(f"! {sentence}", style="yellow"))
-    out.print(f"Wrote {to}; its report is {to / 'import_report.html'}. Next: tastemaker compare --source {_seen(to)}")
+    out.print(f"Wrote {to}; its report is {to / 'import_report.html'}. Next: {_next(report, to)}")
 
 
-def _seen(to: Path) -> str:
-    return str(to) if to.is_absolute() or "/" in str(to) else f"./{to}"
+def _next(report: ImportReport, to: Path) -> str:
+    """Return a comparison that these data allow: a split by time needs times, one by order an order."""
+    facts = report.profile
+    source = str(to) if to.is_absolute() or "/" in str(to) else f"./{to}"
+    protocol = (
+        "" if facts.has_times else " --protocol random-ratio" if facts.order_lost else " --protocol leave-one-out"
+    )
+    return f"tastemaker compare --source {source}{protocol}"
 
 
 def _lines(report: ImportReport) -> list[tuple[str, str]]:
     facts = report.profile
+    lengths = facts.events_per_user
     lines = [
-        ("rows", f"{report.rows:,}, of which {report.kept:,} were kept"),
+        ("rows", f"{report.rows:,}, of which {report.kept:,} were kept{_by_table(report)}"),
         ("events", f"{facts.events:,}: {', '.join(f'{kind} {count:,}' for kind, count in facts.kinds.items())}"),
-        ("people", f"{facts.users:,}, with {facts.events_per_user['median']:,.10g} events in the middle"),
+        ("people", f"{facts.users:,}"),
+        ("events a person", f"{lengths['fewest']:,.10g} to {lengths['most']:,.10g}, median {lengths['median']:,.10g}"),
         ("items", f"{facts.items:,}"),
         ("times", f"{facts.first} to {facts.last}" if facts.first else "none"),
+        *((("described", _described(report)),) if report.described else ()),
         ("repeats", f"{facts.repeated_pairs:,} events of a pair that occurred before"),
     ]
     if report.skipped:
@@ -189,8 +218,28 @@ def _lines(report: ImportReport) -> list[tuple[str, str]]:
     if unknown := report.unknown_events():
         told = ", ".join(f"{kind} ({count:,})" for kind, count in unknown.items())
         lines.append(("unknown events", f"{told}: each counts 1; --weight says otherwise"))
+    if report.replaced:
+        told = ", ".join(f"{count:,} rows of {table}" for table, count in report.replaced.items())
+        lines.append(("replaced", f"{told} by later ones of the same"))
     notes = _notes(report)
     return lines + ([("notes", notes)] if notes else [])
+
+
+def _described(report: ImportReport) -> str:
+    there = {"items": ("items", report.profile.items), "users": ("people", report.profile.users)}
+    parts = [f"{known:,} of {there[table][1]:,} {there[table][0]}" for table, known in report.described.items()]
+    return ", ".join(parts)
+
+
+def _by_table(report: ImportReport) -> str:
+    tables = list(dict.fromkeys(file.table for file in report.files))
+    if len(tables) == 1:
+        return ""
+    parts = []
+    for table in tables:
+        files = [file for file in report.files if file.table == table]
+        parts.append(f"{table} {sum(file.kept for file in files):,} of {sum(file.rows for file in files):,}")
+    return f": {', '.join(parts)}"
 
 
 def _notes(report: ImportReport) -> str:

@@ -6,6 +6,7 @@ from tastemaker.data.folder import read_folder, write_folder
 from tastemaker.data.heldout import HeldOut
 from tastemaker.data.interactions import Interactions
 from tastemaker.data.kcore import k_core
+from tastemaker.data.labelled import LabelledEvents, labels_of, ratings_of
 from tastemaker.data.provenance import Provenance
 from tastemaker.data.sources import SOURCES, load_dataset
 from tastemaker.data.split import (
@@ -23,14 +24,17 @@ from tastemaker.data.split import (
     user_k_fold,
     user_ratio,
 )
+from tastemaker.data.splits.events import EventSplit, split_events
 from tastemaker.data.vocabulary import Vocabulary
 
 __all__ = [
     "SOURCES",
     "Catalogue",
     "Dataset",
+    "EventSplit",
     "HeldOut",
     "Interactions",
+    "LabelledEvents",
     "Provenance",
     "Relations",
     "Rules",
@@ -43,13 +47,16 @@ __all__ = [
     "given_split",
     "global_time",
     "k_core",
+    "labels_of",
     "leave_last_n",
     "leave_one_out",
     "load_dataset",
     "make_split",
     "make_splits",
     "random_ratio",
+    "ratings_of",
     "read_folder",
+    "split_events",
     "user_k_fold",
     "user_ratio",
     "write_folder",

@@ -149,8 +149,9 @@ def _need_verifiable(asset: Asset, home: Path, accept_unknown: bool) -> None:
     raise AssetError(
         f"{by_hand}, or fetched unverified: no checksum of its files is known",
         where=str(asset.mirrors[0]),
-        remedy="To take it as it comes, say accept_unknown=True in Python or set TASTEMAKER_ACCEPT_UNKNOWN=1; its "
-        f"SHA-256 is recorded then, and a later download must have the same. {_by_hand(asset)}",
+        remedy=f"To take it as it comes: tastemaker data get {asset.name} --accept-unknown, or "
+        "TASTEMAKER_ACCEPT_UNKNOWN=1, or accept_unknown=True in Python; its SHA-256 is recorded then, and a later "
+        f"download must have the same. {_by_hand(asset)}",
     )
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tastemaker.core.errors import DataError
-from tastemaker.core.query import NO_TIME, QueryBatch
+from tastemaker.core.query import NO_TIME, Event, QueryBatch
 from tastemaker.data.catalogue import Catalogue, Relations, Users
 from tastemaker.data.interactions import Interactions
 from tastemaker.data.provenance import Provenance
@@ -29,6 +29,7 @@ class Sequences:
         weights: float32 ``[e]``.
         timestamps: Microseconds since the epoch, int64 ``[e]``; ``NO_TIME`` where unknown.
         rows: Original row numbers, int64 ``[e]``.
+        ratings: float32 ``[e]``, NaN where none was given; ``None`` where the log has no ratings.
     """
 
     user_ids: NDArray[np.object_]
@@ -37,6 +38,7 @@ class Sequences:
     weights: NDArray[np.float32]
     timestamps: NDArray[np.int64]
     rows: NDArray[np.int64]
+    ratings: NDArray[np.float32] | None = None
 
     def user_of_event(self) -> NDArray[np.int64]:
         """Return the user's position in ``user_ids`` for each event, int64 ``[e]``."""
@@ -111,6 +113,7 @@ class Dataset:
             weights=frame["weight"].to_numpy(),
             timestamps=frame["timestamp"].dt.epoch("us").fill_null(NO_TIME).to_numpy(),
             rows=frame["order"].to_numpy(),
+            ratings=_ratings(frame),
         )
 
     @cached_property
@@ -132,12 +135,23 @@ class Dataset:
             ends=np.where(known, sequences.indptr[places + 1], 0),
             user_ids=np.asarray([*user_ids, None], dtype=object)[:-1],
             now=np.full(len(user_ids), NO_TIME),
+            ratings=sequences.ratings,
         )
 
     def history(self, user_id: str) -> list[str]:
         """Return the items of one user, oldest first; empty for an unknown user."""
         batch = self.histories([user_id])
         return list(self.items.ids[batch.codes[batch.starts[0] : batch.ends[0]]])
+
+    def rated_history(self, user_id: str) -> tuple[Event, ...]:
+        """Return the items of one user, oldest first, each with the rating it was given, if any."""
+        batch = self.histories([user_id])
+        own = slice(int(batch.starts[0]), int(batch.ends[0]))
+        items = self.items.ids[batch.codes[own]]
+        if batch.ratings is None:
+            return tuple(map(Event, items))
+        given = [None if np.isnan(rating) else float(rating) for rating in batch.ratings[own]]
+        return tuple(Event(item, rating=rating) for item, rating in zip(items, given, strict=True))
 
     def provenance(self) -> Provenance:
         """Return what something fitted on this data set, or on this view of one, has seen."""
@@ -150,6 +164,12 @@ class Dataset:
             len(sequences.user_ids),
             int(known.max()) if len(known) else None,
         )
+
+
+def _ratings(frame: pl.DataFrame) -> NDArray[np.float32] | None:
+    if "rating" not in frame.columns:
+        return None
+    return frame["rating"].cast(pl.Float32, strict=False).fill_null(float("nan")).to_numpy()
 
 
 def _fingerprint(events: Interactions, catalogue: Catalogue) -> str:

@@ -16,6 +16,10 @@ from tastemaker.core.query import NO_TIME
 AT_ONCE: Final = 2_000_000
 FEWEST_ITEMS: Final = 5
 NEVER: Final = np.iinfo(np.int64).max
+_FEWEST_PAIRS: Final = 100
+_MOST_NEIGHBOURS: Final = 4_000_000
+_ODD: Final = 0x9E3779B97F4A7C15
+"""2 to the 64th over the golden ratio: products with it spread numbers evenly (Knuth, volume 3, section 6.4)."""
 
 
 def slices(events: pl.LazyFrame, rows: int) -> Iterator[tuple[int, pl.LazyFrame]]:
@@ -38,6 +42,26 @@ class Orders:
     one_sitting: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
     events: int = 0
     first_place: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    neighbours: list[NDArray[np.int64]] = field(default_factory=list)
+    one_pair_in: int = 1
+
+    def common_order(self) -> float | None:
+        """Return the share of agreement between two histories in which two items are neighbours, over pairs of items.
+
+        Chance gives one half where items stand in any order. ``None`` for fewer than 100 such pairs of items.
+        """
+        if not self.neighbours:
+            return None
+        met = np.sort(np.concatenate(self.neighbours))
+        upwards, pairs = (met & 1).astype(np.int64), met >> 1
+        starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+        times = np.diff(np.append(starts, len(pairs)))
+        up = np.add.reduceat(upwards, starts)
+        several = times > 1
+        if several.sum() < _FEWEST_PAIRS:
+            return None
+        n, up = times[several], up[several]
+        return float(((up * (up - 1) + (n - up) * (n - up - 1)) / (n * (n - 1))).mean())
 
     def ranks_by_history(self) -> NDArray[np.int64]:
         """Return the items' ranks in the order in which they occur along the histories."""
@@ -56,6 +80,7 @@ class Orders:
         named, places = np.unique(items, return_index=True)
         self.first_place[named] = np.minimum(self.first_place[named], self.events + places)
         self.events += len(items)
+        self._meet(items[:-1][same_user], items[1:][same_user])
         falls = np.append(0, np.cumsum(same_user & (items[1:] < items[:-1])))
         pairs = users << 32 | items
         first = pl.Series(pairs).is_first_distinct().to_numpy()
@@ -66,6 +91,15 @@ class Orders:
         by_pair = again[np.argsort(pairs[again], kind="stable")]
         same = (pairs[by_pair][1:] == pairs[by_pair][:-1]) & (times[by_pair][1:] == times[by_pair][:-1])
         self.repeated_events += int(same.sum())
+
+    def _meet(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
+        """Keep which items are neighbours, and which of the two stands first, for some pairs of items."""
+        other = left != right
+        low, high = np.minimum(left, right)[other], np.maximum(left, right)[other]
+        pairs = low * len(self.first_place) + high
+        chosen = pairs.astype(np.uint64) * np.uint64(_ODD) >> np.uint64(32)
+        kept = chosen % np.uint64(self.one_pair_in) == 0
+        self.neighbours.append(pairs[kept] << 1 | (left < right)[other][kept])
 
 
 def _held(what: NDArray[np.bool_], among: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -108,7 +142,7 @@ def orders(
         ranks: How many items there are.
     """
     in_time = not (times[1:] < times[:-1]).any()
-    found = Orders(first_place=np.full(ranks, NEVER))
+    found = Orders(first_place=np.full(ranks, NEVER), one_pair_in=-(-len(users) // _MOST_NEIGHBOURS) or 1)
     upto = lengths.cast(pl.Int64).cum_sum().to_numpy()
     low = 0
     while low < len(upto) and len(users):

@@ -22,6 +22,7 @@ _FEWEST_TO_RISE: Final = 20
 _MOST_KINDS: Final = 50
 _STRETCHES: Final = 60
 _SORTED_SHARE: Final = 0.5
+_COMMON_SHARE: Final = 0.9
 _ARRIVAL_SHARE: Final = 0.9
 _TIED_SHARE: Final = 0.25
 _SITTING_SHARE: Final = 0.5
@@ -48,6 +49,8 @@ class DataProfile:
             the last event, which leave-one-out asks for, is a matter of the file's order.
         sorted_histories: Share of people with five items or more whose items stand in the order of their ids.
             Chance gives less than one in a hundred; more means that the order was lost.
+        common_order: Where two items are neighbours in several histories: how often two of these agree which comes
+            first, over pairs of items. Time gives 0.5 to 0.75; near 1 all histories are sorted by one key.
         arrival_order: Share of items, in the order in which they first occur, whose id is greater than that of the
             item before; by time, or along one person's history after the other, whichever is more. Chance gives one
             half; near 1 the ids were handed out in that order, and a model that reads them can guess the future.
@@ -73,6 +76,7 @@ class DataProfile:
     repeated_events: int
     tied_last_two: float | None
     sorted_histories: float | None
+    common_order: float | None
     arrival_order: float | None
     one_sitting: float | None
     events_per_user: Mapping[str, float]
@@ -81,6 +85,16 @@ class DataProfile:
     head: Mapping[str, float]
     padded_ids: int
     one_in: int = 1
+
+    @property
+    def has_times(self) -> bool:
+        """Whether at least nine in ten events carry a time, as a split by time needs."""
+        return self.without_time <= 0.1 * self.events
+
+    @property
+    def order_lost(self) -> bool:
+        """Whether histories are sorted by id, or all by one key, so that nothing tells what came after what."""
+        return (self.sorted_histories or 0) > _SORTED_SHARE or (self.common_order or 0) > _COMMON_SHARE
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as JSON values."""
@@ -93,6 +107,12 @@ class DataProfile:
             found.append(
                 f"{self.sorted_histories:.0%} of the people have their items in the order of the items' ids: the "
                 "order of the events was probably lost. Nothing that asks for the next item can be measured."
+            )
+        elif self.order_lost:
+            found.append(
+                f"Items that are neighbours in several histories stand in the same order in {self.common_order:.0%} of "
+                "them: all histories are sorted by one key, which is not time unless items are episodes. Nothing that "
+                "asks for the next item can be measured."
             )
         if self.arrival_order is not None and self.arrival_order > _ARRIVAL_SHARE:
             found.append(
@@ -160,6 +180,7 @@ def profile_events(events: pl.LazyFrame, *, exact: int = EXACT_EVENTS) -> DataPr
         repeated_events=facts.repeated_events * one_in,
         tied_last_two=_share(facts.tied_last_two),
         sorted_histories=_share(facts.sorted_histories),
+        common_order=facts.common_order(),
         arrival_order=_rising(by_item["rank"].to_numpy(), facts.ranks_by_history()),
         one_sitting=_share(facts.one_sitting),
         events_per_user={name: float(np.quantile(lengths, share)) for name, share in _QUANTILES.items()},

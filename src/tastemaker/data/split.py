@@ -13,10 +13,11 @@ from tastemaker.data.dataset import Dataset
 from tastemaker.data.splits.by_time import global_time, global_time_folds
 from tastemaker.data.splits.checks import count
 from tastemaker.data.splits.cold import cold_item, cold_user
+from tastemaker.data.splits.given import given_frames, given_split
 from tastemaker.data.splits.last import leave_last_n, leave_one_out, user_k_fold, user_ratio
 from tastemaker.data.splits.parts import Folds, Split
 from tastemaker.data.splits.rules import Knobs, Rules
-from tastemaker.data.splits.sampled import given_frames, given_split, random_ratio
+from tastemaker.data.splits.sampled import random_ratio
 
 __all__ = [
     "PROTOCOLS",

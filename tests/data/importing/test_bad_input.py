@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tastemaker.core.errors import DataError
+from tastemaker.data import make_split, read_folder
 from tastemaker.data.importing import Limits, Options, import_events
 
 from .conftest import SMALL, Import
@@ -118,6 +121,21 @@ def test_a_whole_last_line_needs_no_newline(importing: Import) -> None:
     assert importing(HEAD + GOOD + "u3,i3,1700000002").pairs()[-1] == ("u3", "i3")
 
 
+def test_lines_that_end_with_a_delimiter_are_whole_rows(importing: Import) -> None:
+    found = importing("user_id\titem_id\tnote\nu1\ti1\ta\t\nu2\ti2\t\t\nu3\ti3\tx\ty\tz\nu4\ti4\tb\nu5\ti5\tc\t")
+    assert found.pairs() == [("u1", "i1"), ("u2", "i2"), ("u5", "i5")]
+    assert found.events["note"].to_list() == ["a", None, "c"]
+    assert found.reasons == [
+        (4, "wrong number of fields: 5 instead of 4"),
+        (5, "wrong number of fields: 3 instead of 4"),
+    ]
+
+
+def test_some_lines_that_end_with_a_delimiter_are_bad_rows(importing: Import) -> None:
+    found = importing("user_id,item_id\nu1,i1\nu2,i2,\nu3,i3\nu4,i4\n")
+    assert found.reasons == [(3, "wrong number of fields: 3 instead of 2")]
+
+
 def test_doubled_column_names_are_named(importing: Import) -> None:
     with pytest.raises(DataError, match=r"same name: 'user_id' \(.*line 1, columns 1, 3\)"):
         importing("user_id,item_id,user_id\nu1,i1,u1\n")
@@ -214,6 +232,35 @@ def test_a_line_of_a_hundred_megabytes_is_set_aside_in_little_memory(tmp_path: P
     assert (tmp_path / "shop" / "quarantine.jsonl").stat().st_size < 2_000
 
 
+LONG = """
+import resource, sys
+from pathlib import Path
+from tastemaker.data.importing import import_events
+path, before = Path(sys.argv[1]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start, end = (b'{"user_id": 1, "item_id": "', b'"}') if path.suffix == ".jsonl" else (b"u1,", b"")
+with path.open("wb") as file:
+    file.write(b"" if path.suffix == ".jsonl" else b"user_id,item_id")
+    for length in (1, 100_000_000, 1):
+        file.write(b"\\n" + start)
+        for _ in range(0, length, 1_000_000):
+            file.write(b"x" * min(length, 1_000_000))
+        file.write(end)
+report = import_events([path], path.with_suffix(""))
+assert (report.kept, report.rejected()) == (2, {"line too long": 1}), report
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
+def test_such_a_line_is_never_held_in_memory(tmp_path: Path, name: str) -> None:
+    words = [sys.executable, "-c", LONG, str(tmp_path / name)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # Measured: 125 MB, of which the block and Polars' own are most; the line alone has 100 MB, and twice that as text.
+    assert int(done.stdout) < 200
+
+
 @pytest.mark.parametrize("cut", [0.5, 0.9])
 def test_a_compressed_file_that_is_cut_off_is_refused(tmp_path: Path, cut: float) -> None:
     path = tmp_path / "events.csv.gz"
@@ -233,6 +280,12 @@ def test_a_compressed_file_that_is_cut_off_is_refused(tmp_path: Path, cut: float
         (b"user_id,item_id\n,\n,\n", "none of the 2 rows can be used; most often: no user"),
         (b"a,b,c\n0.5,0.5,0.5\n", "no column looks like 'user_id'"),
         (b"PAR1 and then nothing", "cannot read the file as Parquet"),
+        (
+            b"user_id," + b"x" * 2_000_000 + b",item_id\n1,2,3\n",
+            r"the first line is longer than 1,048,576 bytes .*line 1",
+        ),
+        (b'user_id,"item_id\n1,2\n', r"names of the columns cannot be read: a quote is not closed .*line 1"),
+        (b'user_id,"item"_id\n1,2\n', r"names of the columns cannot be read: text after a closing quote .*line 1"),
     ],
 )
 def test_files_without_events_are_refused(importing: Import, content: bytes, message: str) -> None:
@@ -279,6 +332,40 @@ def test_a_torn_line_of_json_is_called_that(importing: Import) -> None:
     good = '{"user_id": "u1", "item_id": 7}\n'
     ((line, reason),) = importing(good + good[:20], name="events.jsonl").reasons
     assert (line, reason.partition(":")[0]) == (2, "torn last line")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "mark"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+def test_json_of_mixed_types_with_marks_and_other_line_ends(importing: Import, mark: bytes, end: bytes) -> None:
+    lines = [
+        b'{"user_id": 7, "item_id": "a/b c", "timestamp": 1700000000, "note": 1}',
+        b'{"user_id": "007", "item_id": 8.0, "timestamp": "2023-11-14T22:13:20Z", "note": "x"}',
+        b'{"user_id": 7.5, "item_id": "\xf0\x9f\x98\x80", "timestamp": null, "note": [1, true]}',
+    ]
+    found = importing(mark + end.join(lines) + end, name="events.jsonl")
+    assert found.pairs() == [("7", "a/b c"), ("007", "8"), ("7.5", "😀")]
+    assert found.events["timestamp"].dt.epoch("s").to_list() == [1_700_000_000, 1_700_000_000, None]
+    assert found.events["note"].to_list() == ["1", "x", "[1, true]"]
+
+
+def test_json_in_latin_1_is_recognised_and_noted(importing: Import) -> None:
+    found = importing(
+        '{"user_id": "Björk", "item_id": 1}\n{"user_id": "café", "item_id": 2}\n'.encode("latin-1"), "a.jsonl"
+    )
+    assert found.pairs() == [("Björk", "1"), ("café", "2")]
+    assert found.report.files[0].notes == {"lines read as Windows-1252 (latin-1)": 2}
+
+
+def test_the_first_and_the_last_year_survive_reading_profiling_and_splitting(importing: Import) -> None:
+    days = ["0001-01-01", "0001-01-02", "1970-01-01", "2024-05-31", "9999-12-30", "9999-12-31T23:59:59Z"]
+    rows = "".join(f"u{user},i{place},{day}\n" for user in range(5) for place, day in enumerate(days))
+    found = importing(HEAD + rows)
+    facts = found.report.profile
+    assert (facts.first, facts.last) == ("0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00")
+    assert sum(count for _, count in facts.events_by_time) == 30
+    split = make_split(read_folder(found.folder), "global-time", valid=0.2, test=0.2)
+    assert len(split.train.interactions) == 15
+    assert set(split.test.queries.dictionary[split.test.targets]) == {"i4", "i5"}
 
 
 def test_all_in_one_json_list_is_refused(importing: Import) -> None:

@@ -52,6 +52,28 @@ def test_values_tell_what_names_do_not() -> None:
     assert found.matches[0].examples == ("u0", "u1", "u2")
 
 
+@pytest.mark.parametrize(
+    ("columns", "known"),
+    [
+        (("Book_ID", "ISBN", "Book-Title", "Year-Of-Publication"), ["Book_ID", "Book-Title", "Year-Of-Publication"]),
+        (("anime_ids", "name", "episodes"), ["anime_ids", "name"]),
+        (
+            ("Wine ID", "ProductName", "Manufacturer", "Release Year"),
+            ["Wine ID", "ProductName", "Manufacturer", "Release Year"],
+        ),
+    ],
+)
+def test_items_are_recognised_by_the_names_that_catalogues_have(columns: tuple[str, ...], known: list[str]) -> None:
+    found = guess_columns(pl.DataFrame({name: ["a", "b"] for name in columns}), "items", "items.csv")
+    assert [match.theirs for match in found.matches] == known
+    assert {match.why for match in found.matches} == {"its name"}
+
+
+def test_two_ids_of_an_item_are_not_chosen_between() -> None:
+    with pytest.raises(DataError, match=r"no column looks like 'item_id'.*--column items\.item_id=NAME"):
+        guess_columns(pl.DataFrame({"wine_id": ["a"], "cellar_id": ["b"]}), "items", "items.csv")
+
+
 def test_ids_are_not_taken_for_times_nor_fractions_for_ids() -> None:
     with pytest.raises(DataError, match="no column looks like 'item_id'"):
         guess(user_id=["1", "2", "3"], score=["0.5", "0.25", "1.0"])
@@ -119,6 +141,20 @@ def test_given_weights_go_by_the_files_names_and_by_ours(importing: Import) -> N
     found = importing(text, event_weights={"share": 0.5, "purchase": 3, "buy": 2})
     assert found.events["weight"].to_list() == pytest.approx([0.5, 3.0, 2.0, 0.3])
     assert found.report.unknown_events() == {}
+
+
+def test_all_events_can_be_said_to_be_of_one_kind(importing: Import) -> None:
+    """As where a shop keeps a file for each kind, with a column of ones."""
+    found = importing("user_id,item_id,event,word\nu,1,1,view\nu,2,1,view\n", kind="AddToCart")
+    assert found.events.columns == ["user_id", "item_id", "event", "weight", "word"]
+    assert found.events["event"].to_list() == ["cart", "cart"]
+    assert found.events["weight"].to_list() == pytest.approx([0.6, 0.6])
+    assert found.report.unknown_events() == {}
+
+
+def test_one_kind_and_a_column_of_kinds_contradict_each_other() -> None:
+    with pytest.raises(DataError, match=r"all events are said to be 'buy', and a column is said.*event=what"):
+        Options(kind="buy", columns={"event": "what"})
 
 
 def test_a_column_of_weights_wins_over_the_kind(importing: Import) -> None:

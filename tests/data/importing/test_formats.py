@@ -186,6 +186,16 @@ def test_the_first_of_a_repeated_key_counts_wherever_it_is_read(importing: Impor
     assert importing(line + line, "more.jsonl").pairs() == [("first", "i")] * 4
 
 
+def test_a_key_that_comes_late_is_passed_over_and_told(importing: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tastemaker.data.importing.jsonlines._SAMPLED", 50)
+    rows = [{"user_id": f"u{n}", "item_id": "i"} | ({"late": 1} if n >= 60 else {}) for n in range(100)]
+    found = importing("".join(json.dumps(row) + "\n" for row in rows), "events.jsonl")
+    assert found.events.columns == ["user_id", "item_id", "event", "weight"]
+    assert found.report.files[0].notes == {
+        "lines looked at have a key 'late' that the first 50 lack: it is passed over": 40
+    }
+
+
 def test_other_columns_come_along_and_ignored_ones_do_not(importing: Import) -> None:
     found = importing("user_id,item_id,device,secret\nu,i,phone,x\n", ignore=("secret",))
     assert found.events.columns == ["user_id", "item_id", "event", "weight", "device"]

@@ -87,6 +87,33 @@ def test_histories_sorted_by_id_are_noticed() -> None:
     assert "order of the events was probably lost" in found.suspicions()[0]
 
 
+def test_histories_in_one_order_that_is_not_that_of_ids_are_noticed() -> None:
+    """As in several public copies of Book-Crossing and Gowalla: renumbered after they were sorted."""
+    hidden = np.random.default_rng(1).permutation(200)
+    rows = [(user, item, None) for user, item, _ in random_log(people=400)]
+    rows.sort(key=lambda row: (row[0], hidden[int(row[1])]))
+    found = facts(rows)
+    assert (found.common_order, found.sorted_histories) == (1.0, 0.0)
+    assert found.order_lost
+    assert "stand in the same order in 100% of them" in found.suspicions()[0]
+    honest = facts(random_log(people=400))
+    assert honest.common_order == pytest.approx(0.5, abs=0.05)
+    assert not honest.order_lost
+
+
+def test_of_the_pairs_of_a_long_log_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = random_log(people=2_000, items=50)
+    whole = facts(rows).common_order
+    monkeypatch.setattr("tastemaker.data.orders._MOST_NEIGHBOURS", 6_000)
+    part = facts(rows).common_order
+    assert part != whole
+    assert part == pytest.approx(whole, abs=0.02)
+
+
+def test_few_neighbours_say_nothing_of_a_common_order() -> None:
+    assert facts(random_log(people=3)).common_order is None
+
+
 def test_numbers_are_sorted_as_numbers() -> None:
     found = facts([("a", item, at(day)) for day, item in enumerate(["8", "9", "10", "11", "100"])])
     assert found.sorted_histories == 1.0

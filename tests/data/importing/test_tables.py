@@ -9,7 +9,7 @@ import pytest
 
 from tastemaker.core.errors import DataError
 from tastemaker.data import read_folder
-from tastemaker.data.importing import Options, import_events
+from tastemaker.data.importing import Guess, Options, import_events, read_report
 
 EVENTS = "user_id,item_id\nu1,i1\nu2,i2\n"
 
@@ -41,6 +41,7 @@ def test_items_people_and_facts_are_read(tmp_path: Path, events: Path) -> None:
         ("relations", 2),
     ]
     assert report.rejected() == {"no item": 1, "no relation": 1, "no user": 1}
+    assert report.replaced == {"relations": 1}
     dataset = read_folder(tmp_path / "shop")
     assert dataset.catalogue.title("i1") == "Tom & Jerry"
     assert dataset.catalogue.item("i1") | {"title": ""} == {
@@ -63,7 +64,8 @@ def test_a_later_row_of_an_item_replaces_the_earlier(tmp_path: Path, events: Pat
     import_events([events], tmp_path / "shop", items=[old])
     assert pl.read_parquet(tmp_path / "shop" / "items.parquet")["price"].to_list() == ["1", "cheap"]
     before = (tmp_path / "shop" / "interactions.parquet").read_bytes()
-    import_events([], tmp_path / "shop", items=[new])
+    report = import_events([], tmp_path / "shop", items=[new])
+    assert report.replaced == read_report(tmp_path / "shop").replaced == {"items": 1}
     catalogue = read_folder(tmp_path / "shop").catalogue
     assert [catalogue.title(item) for item in ("i1", "i2")] == ["New", "Two"]
     assert (tmp_path / "shop" / "interactions.parquet").read_bytes() == before
@@ -91,3 +93,68 @@ def test_items_without_ids_say_how_to_name_the_column(tmp_path: Path, events: Pa
 def test_there_must_be_events_first(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there are no events to import"):
         import_events([], tmp_path / "shop", items=[put(tmp_path, "items.csv", "item_id\ni1\n")])
+
+
+GENRES = ["Drama, War", "War, Drama", "Drama", "War", "Drama, Comedy", "Comedy,War", "", "Comedy"]
+
+
+def test_categories_with_commas_between_them_are_taken_apart(tmp_path: Path, events: Path) -> None:
+    rows = "".join(f'i{number};"{genres}"\n' for number, genres in enumerate(GENRES))
+    items = put(tmp_path, "items.csv", "id;genres\n" + rows)
+    guesses: list[Guess] = []
+    import_events([events], tmp_path / "shop", items=[items], on_guess=guesses.append)
+    assert [guess.separator for guess in guesses] == [None, ","]
+    catalogue = read_folder(tmp_path / "shop").catalogue
+    assert [catalogue.item(f"i{number}")["categories"] for number in (0, 2, 5, 6)] == [
+        ["Drama", "War"],
+        ["Drama"],
+        ["Comedy", "War"],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["Arts, Crafts & Sewing", "Clothing, Shoes", "Books", "Music"], ['["a, b"]', '["a"]', '["b"]', '["b, a"]']],
+)
+def test_a_comma_within_a_category_stays(tmp_path: Path, events: Path, names: list[str]) -> None:
+    rows = "".join(f"i{number}\t{name}\n" for number, name in enumerate(names))
+    import_events([events], tmp_path / "shop", items=[put(tmp_path, "items.tsv", "item_id\tcategory\n" + rows)])
+    assert read_folder(tmp_path / "shop").catalogue.item("i0")["categories"] == [names[0].strip('[]"')]
+
+
+def test_categories_as_text_and_as_lists_come_together(tmp_path: Path, events: Path) -> None:
+    pl.DataFrame({"item_id": ["i1"], "categories": [["a", "b"]]}).write_parquet(tmp_path / "first.parquet")
+    import_events([events], tmp_path / "shop", items=[tmp_path / "first.parquet"])
+    import_events([], tmp_path / "shop", items=[put(tmp_path, "second.csv", "item_id,categories\ni2,c|d\n")])
+    catalogue = read_folder(tmp_path / "shop").catalogue
+    assert [catalogue.item(item)["categories"] for item in ("i1", "i2")] == [["a", "b"], ["c", "d"]]
+
+
+def test_columns_of_events_may_be_of_another_type_in_another_file(tmp_path: Path, events: Path) -> None:
+    frame = pl.DataFrame({"user_id": ["u3"], "item_id": ["i3"], "tags": [["a", "ü"]], "price": [1.5], "at": [{"x": 1}]})
+    frame.write_parquet(tmp_path / "typed.parquet")
+    text = put(tmp_path, "text.csv", "user_id,item_id,tags,price,at\nu4,i4,b,cheap,\n")
+    import_events([events, tmp_path / "typed.parquet", text], tmp_path / "shop")
+    found = pl.read_parquet(tmp_path / "shop" / "interactions.parquet").select("tags", "price", "at").tail(2)
+    assert found.rows() == [('["a", "ü"]', "1.5", '{"x": 1}'), ("b", "cheap", None)]
+
+
+def test_a_table_of_which_no_row_can_be_used_is_refused(tmp_path: Path, events: Path) -> None:
+    items = put(tmp_path, "items.csv", "item_id,title\ni1,One,x\ni2,Two,y\n")
+    with pytest.raises(DataError, match=r"none of the 2 rows can be used; most often: wrong number of fields .*line 2"):
+        import_events([events], tmp_path / "shop", items=[items])
+    assert not (tmp_path / "shop").exists()
+
+
+def test_tables_that_share_no_id_with_the_events_are_suspicious(tmp_path: Path, events: Path) -> None:
+    items = put(tmp_path, "items.csv", "item_id,title\n1,One\n2,Two\n")
+    users = put(tmp_path, "users.csv", "user_id,age\nu1,30\nu2,31\nu3,32\n")
+    report = import_events([events], tmp_path / "shop", items=[items], users=[users])
+    assert report.described == {"items": 0, "users": 2}
+    assert report.suspicions()[0] == (
+        "None of the 2 items with events stand in the table of items: do both tables use the same ids?"
+    )
+    assert read_report(tmp_path / "shop").suspicions() == report.suspicions()
+    more = put(tmp_path, "more.csv", "item_id,title\ni1,One\ni2,Two\n")
+    assert import_events([], tmp_path / "shop", items=[more]).suspicions() == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tastemaker.core.errors import DataError
-from tastemaker.data import Dataset, load_dataset
+from tastemaker.data import Dataset, load_dataset, make_split
 from tastemaker.data.sources.amazon_files import NEVER_INPUTS
 
 ROOT = os.environ.get("TASTEMAKER_DATA")
@@ -78,6 +78,23 @@ def test_published_counts(
     assert len(dataset.catalogue) == items
     assert frame["timestamp"].null_count() == undated
     assert not set(dataset.catalogue.frame.columns) & set(NEVER_INPUTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "folder", "history", "train", "test"),
+    [
+        ("gowalla-lightgcn", "gowalla-lightgcn", "train", 810_128, 217_242),
+        ("mind", "mind-reclm", "train", 89_734, 88_362),
+        ("amazon-2018-industrial-and-scientific", "amazon2018-industrial", "before", 13_678 + 4_532, 4_533),
+    ],
+)
+def test_official_splits_are_cut_as_they_are_given(
+    source: str, folder: str, history: str, train: int, test: int
+) -> None:
+    split = make_split(load(source, folder), "given", history=history, train_on_valid=True)
+    assert len(split.train.interactions) == train
+    assert len(split.test.targets) + sum(split.test.dropped.values()) == test
 
 
 def test_one_million_has_the_published_histogram() -> None:

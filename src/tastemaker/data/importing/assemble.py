@@ -16,6 +16,7 @@ from tastemaker.data.importing.columns import Table
 from tastemaker.data.importing.journal import Journal
 from tastemaker.data.importing.manifest import FileReport, write_manifest
 from tastemaker.data.importing.report import REPORT, ImportReport
+from tastemaker.data.importing.values import as_text
 from tastemaker.data.profile import profile_events
 
 FILES: Final[Mapping[Table, str]] = {
@@ -30,6 +31,7 @@ _KEYS: Final[Mapping[Table, list[str]]] = {
     "users": ["user_id"],
     "relations": ["head", "relation", "tail"],
 }
+_OWN_IDS: Final[Mapping[Table, str]] = {"items": "item_id", "users": "user_id"}
 _TYPES: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {"price": pl.Float64, "year": pl.Int32}
 
 Parts = Mapping[Table, list[list[Path]]]
@@ -79,7 +81,8 @@ def assemble(
                 _append(quarantine, label, table, paths)
         (temporary / "dataset.toml").write_text(f"name = {json.dumps(name)}\n", encoding="utf-8")
         write_manifest(temporary, files)
-        report = ImportReport(name, tuple(files), profile_events(pl.scan_parquet(temporary / FILES["events"])))
+        profile = profile_events(pl.scan_parquet(temporary / FILES["events"]))
+        report = ImportReport(name, tuple(files), profile, _described(temporary), _replaced(temporary, files))
         text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
         (temporary / REPORT).write_text(text + "\n", encoding="utf-8")
         if also is not None:
@@ -90,7 +93,7 @@ def assemble(
 def _merge(table: Table, before: Path | None, new: list[list[Path]], to: Path) -> None:
     scans = [pl.scan_parquet(before, glob=False)] if before is not None else []
     scans += [pl.scan_parquet(paths, glob=False) for paths in new]
-    rows = pl.concat(scans, how="diagonal_relaxed") if len(scans) > 1 else scans[0]
+    rows = pl.concat(_alike(scans), how="diagonal_relaxed") if len(scans) > 1 else scans[0]
     try:
         if table == "events":
             rows.sink_parquet(to)
@@ -104,6 +107,50 @@ def _merge(table: Table, before: Path | None, new: list[list[Path]], to: Path) -
             where=str(to),
             remedy="Free some space and run the same import again; what stood there before is untouched.",
         ) from error
+
+
+def _alike(scans: list[pl.LazyFrame]) -> list[pl.LazyFrame]:
+    """Return the tables with lists and structures as JSON text where another table has the column as something else."""
+    schemas = [scan.collect_schema() for scan in scans]
+    kinds: dict[str, set[pl.DataType]] = {}
+    for schema in schemas:
+        for name, kind in schema.items():
+            kinds.setdefault(name, set()).add(kind)
+    written = {name for name, found in kinds.items() if len(found) > 1 and any(kind.is_nested() for kind in found)}
+    return [
+        scan.with_columns(
+            pl.col(name).map_batches(_as_json, return_dtype=pl.String)
+            for name, kind in schema.items()
+            if name in written and kind.is_nested()
+        )
+        for scan, schema in zip(scans, schemas, strict=True)
+    ]
+
+
+def _as_json(column: pl.Series) -> pl.Series:
+    return pl.Series(column.name, [as_text(value) for value in column.to_list()], dtype=pl.String)
+
+
+def _described(folder: Path) -> dict[str, int]:
+    """Return how many of the items and of the people with events have a row of their own, where there are such rows."""
+    found: dict[str, int] = {}
+    for table, column in _OWN_IDS.items():
+        if (folder / FILES[table]).exists():
+            met = pl.scan_parquet(folder / FILES["events"]).select(column).unique()
+            known = pl.scan_parquet(folder / FILES[table]).select(pl.col(column).cast(pl.String))
+            both = met.join(known, on=column, how="semi").select(pl.len()).collect(engine="streaming")
+            found[table] = int(both.item())
+    return found
+
+
+def _replaced(folder: Path, files: list[FileReport]) -> dict[str, int]:
+    """Return how many rows of the tables but the events stand no longer, because a later one is of the same."""
+    found: dict[str, int] = {}
+    for table in _KEYS:
+        if (folder / FILES[table]).exists():
+            height = int(pl.scan_parquet(folder / FILES[table]).select(pl.len()).collect().item())
+            found[table] = sum(file.kept for file in files if file.table == table) - height
+    return {table: count for table, count in found.items() if count}
 
 
 def _typed(frame: pl.DataFrame) -> list[pl.Series]:

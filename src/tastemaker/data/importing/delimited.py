@@ -45,12 +45,15 @@ def open_delimited(
     limits = limits or Limits()
     with open_stream(path) as stream:
         first = header_line(stream, str(path), limits)
-        more = stream.read(_SNIFFED).splitlines()[:-1][:50]
+        start = stream.read(_SNIFFED)
+        more = start.splitlines()[: -1 if len(start) == _SNIFFED else None][:50]
     if not first.strip():
         raise DataError("the first line is empty", where=f"{path}, line 1", remedy="It should name the columns.")
     delimiter = _one_byte(delimiter, path) if delimiter else _sniff([first, *more])
     names = _fields(first, delimiter, path)
     header = _looks_like_names(names) if header is None else header
+    if header and _one_more(more, delimiter, len(names)):
+        names.append("")
     columns = _distinct(names, path) if header else [f"column_{number}" for number in range(1, len(names) + 1)]
     return TextInput(path, Delimited(columns, delimiter), limits, header=header, encoding=encoding)
 
@@ -73,6 +76,12 @@ def _sniff(lines: list[bytes]) -> str:
         return (sum(count == counts[0] for count in counts) / len(counts), counts[0]) if counts[0] else (0.0, 0)
 
     return max(DELIMITERS, key=agreement)
+
+
+def _one_more(lines: list[bytes], delimiter: str, names: int) -> bool:
+    """Say whether most lines end with a delimiter that the line of names lacks: an empty field after the last."""
+    ended = [line.endswith(delimiter.encode()) and line.count(delimiter.encode()) == names for line in lines]
+    return 2 * sum(ended) > len(lines)
 
 
 def _fields(line: bytes, delimiter: str, path: Path) -> list[str]:

@@ -128,7 +128,11 @@ def _finish(
 ) -> ImportReport:
     files = held + [file for _, file in pairs]
     if not any(file.kept for file in files if file.table == "events"):
-        _say_all_bad(pairs, journal)
+        _say_all_bad("events", pairs, journal)
+    for table in ("items", "users", "relations"):
+        new = [file for _, file in pairs if file.table == table]
+        if any(file.rows for file in new) and not any(file.kept for file in new):
+            _say_all_bad(table, pairs, journal)
     parts: dict[Table, list[list[Path]]] = {table: [] for table in FILES}
     rejects: list[tuple[str, Table, list[Path]]] = []
     for task, _ in pairs:
@@ -138,8 +142,9 @@ def _finish(
     return assemble(journal, target, name, parts, rejects, files, keep=not replace, also=also)
 
 
-def _say_all_bad(pairs: list[tuple[Task, FileReport]], journal: Journal) -> None:
-    task, file = next((task, file) for task, file in pairs if task.table == "events")
+def _say_all_bad(table: str, pairs: list[tuple[Task, FileReport]], journal: Journal) -> None:
+    found = [(task, file) for task, file in pairs if task.table == table]
+    task, file = next((pair for pair in found if pair[1].rows), found[0])
     if not file.rows:
         raise DataError("the file has no rows", where=task.label, remedy="Export it again.")
     reason = next(iter(file.rejected))

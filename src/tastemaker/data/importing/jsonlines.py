@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,8 @@ from tastemaker.data.importing.values import as_id, as_text
 
 _SAMPLED: Final = 10_000
 _PIECE: Final = 2_000
+_LOOKED_AT: Final = 500
+_MOST_KEYS: Final = 20
 _DOUBTFUL_ID: Final = r"^(?:true|false|-0|[\[{].*|-?\d{16,}|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)|-?\d+\.\d*)$"
 _DOUBTFUL: Final = r"^(?:[\[{]|-?\d+(?:\.\d+)?[eE]|-?\d{15,})"
 """What Polars writes otherwise than we do: nested values, numbers that are no whole ids, very long numbers."""
@@ -55,6 +58,7 @@ class JsonLines:
 
     def __init__(self, columns: list[str]) -> None:
         self.columns = columns
+        self._known = frozenset(columns)
 
     def parse(self, block: Block, limits: Limits, ids: frozenset[str]) -> tuple[Batch, int]:
         """Return the rows of a block and how many bytes they were."""
@@ -65,7 +69,20 @@ class JsonLines:
         parsed = self._at_once(block, lines, limits, ids)
         if parsed is None:
             parsed = joined([self._piece(block, lines, start, limits, ids) for start in range(0, len(lines), _PIECE)])
+        for name, count in self._passed_over(lines).items():
+            parsed.notes[f"lines looked at have a key '{name}' that the first {_SAMPLED:,} lack: it is passed over"] = (
+                count
+            )
         return parsed, used
+
+    def _passed_over(self, lines: list[bytes]) -> dict[str, int]:
+        """Return keys that are no columns, and how many of some lines have each."""
+        found: Counter[str] = Counter()
+        for line in lines[:: max(1, len(lines) // _LOOKED_AT)]:
+            parsed = _parsed(line.decode(errors="replace"))
+            if isinstance(parsed, dict):
+                found.update(name for name in parsed if name not in self._known)
+        return dict(found.most_common(_MOST_KEYS))
 
     def _piece(self, block: Block, lines: list[bytes], start: int, limits: Limits, ids: frozenset[str]) -> Batch:
         """Parse some lines at once where they allow it, and one by one where not."""

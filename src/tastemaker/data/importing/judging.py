@@ -87,6 +87,8 @@ def judge(batch: Batch, guess: Guess, weights: Mapping[str, float]) -> Judged:
         unknown = _judge_event(frame, guess, weights, faults, found)
     else:
         found |= {ours: frame[theirs] for ours, theirs in columns.items() if ours not in found}
+        if guess.separator is not None:
+            found["categories"] = _parted_by(found["categories"], guess.separator)
     kept = pl.DataFrame([column.alias(ours) for ours, column in found.items()])
     own = [name for name in guess.others if name not in kept.columns]
     kept = kept.with_columns(frame[name] for name in own)
@@ -112,7 +114,7 @@ def _judge_event(
         narrow = values.cast(_NUMBERS[ours])
         faults.add(given.is_not_null() & ~narrow.is_finite().fill_null(False), f"{ours} is not a number", columns[ours])
         numbers[ours] = narrow
-    kinds = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
+    kinds = pl.repeat(guess.kind, frame.height, dtype=pl.String, eager=True)
     if "event" in columns:
         kinds = _given(frame[columns["event"]])
     found["event"], usual, unknown = read_events(kinds, weights)
@@ -120,6 +122,12 @@ def _judge_event(
     found["weight"] = usual if stated is None else stated.zip_with(stated.is_not_null(), usual)
     found |= numbers
     return unknown
+
+
+def _parted_by(categories: pl.Series, separator: str) -> pl.Series:
+    """Write categories as the catalogue reads them, with ``|`` between them; lists stay as they are."""
+    written = categories.str.replace_all(separator, "|", literal=True)
+    return written.zip_with(~categories.str.starts_with("[").fill_null(False), categories)
 
 
 def _ids(column: pl.Series, label: str) -> pl.Series:

@@ -29,6 +29,7 @@ class Options:
     Attributes:
         columns: Our name -> the file's name; ``items.title`` and the like for tables other than events.
         event_weights: Kind of event -> how much it counts; the file's names and ours are both understood.
+        kind: What kind all events are, where no column says it, or not in words; ``None`` finds a column.
         ignore: Columns that stay behind.
         delimiter: Between the fields of CSV; ``None`` finds out.
         header: Whether the first line of CSV names the columns; ``None`` finds out.
@@ -43,6 +44,7 @@ class Options:
 
     columns: Mapping[str, str] = field(default_factory=dict)
     event_weights: Mapping[str, float] = field(default_factory=dict)
+    kind: str | None = None
     ignore: tuple[str, ...] = ()
     delimiter: str | None = None
     header: bool | None = None
@@ -56,6 +58,12 @@ class Options:
             raise DataError(f"'{self.encoding}' is no encoding that is read", remedy="utf-8 or latin-1.")
         if self.time_unit not in (None, *UNITS):
             raise DataError(f"'{self.time_unit}' is no unit of time", remedy=nearest(str(self.time_unit), UNITS))
+        if self.kind is not None and "event" in self.columns_of("events"):
+            raise DataError(
+                f"all events are said to be '{self.kind}', and a column is said to tell their kinds",
+                where=f"event={self.columns_of('events')['event']}",
+                remedy="Give one of them.",
+            )
         for name in self.columns:
             table, _, ours = name.rpartition(".")
             if table and table not in KNOWN:
@@ -75,7 +83,9 @@ class Options:
 
     def settings(self, table: Table) -> dict[str, Any]:
         """Return what decides how a file of ``table`` comes out, as JSON values."""
-        own = {"event_weights": self.weights(), "time_unit": self.time_unit} if table == "events" else {}
+        own: dict[str, Any] = {}
+        if table == "events":
+            own = {"event_weights": self.weights(), "kind": self.kind, "time_unit": self.time_unit}
         return {
             "columns": self.columns_of(table),
             "ignore": sorted(self.ignore),

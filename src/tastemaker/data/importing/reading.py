@@ -37,7 +37,12 @@ def read_task(
     """Read one source to its end; return what came of it, or nothing where a query gave what is there already."""
     source = open_source(task.source, options)
     guess = guess_columns(
-        source.sample(), task.table, task.label, options.columns_of(task.table), frozenset(options.ignore)
+        source.sample(),
+        task.table,
+        task.label,
+        options.columns_of(task.table),
+        frozenset(options.ignore),
+        options.kind,
     )
     if options.time_unit is not None:
         guess = replace(guess, unit=options.time_unit)

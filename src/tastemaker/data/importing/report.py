@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from tastemaker.data.importing.manifest import FileReport
 from tastemaker.data.profile import DataProfile
 
 REPORT: Final = "import_report.json"
+_MOST_DESCRIBED: Final = 0.5
+_PEOPLE: Final = {"users": "people"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class ImportReport:
         name: What the data set is called.
         files: Every file that is in the folder, in the order they came.
         profile: The log as a whole.
+        described: Where there are tables of items or people: how many of those with events are in them, by table.
+        replaced: Rows of items, people and facts in whose place a later row of the same stands, by table.
         new: How many of ``files`` came with this import; 0 where all were there already.
         skipped: Files that were there already.
     """
@@ -30,6 +34,8 @@ class ImportReport:
     name: str
     files: tuple[FileReport, ...]
     profile: DataProfile
+    described: Mapping[str, int] = field(default_factory=dict)
+    replaced: Mapping[str, int] = field(default_factory=dict)
     new: int = 0
     skipped: tuple[str, ...] = ()
 
@@ -51,6 +57,20 @@ class ImportReport:
         """Return the kinds of event that nobody knows, and their numbers."""
         return _summed(file.unknown_events for file in self.files)
 
+    def suspicions(self) -> list[str]:
+        """Say in sentences what should be looked into before results are believed."""
+        found: list[str] = []
+        for table, known in self.described.items():
+            there = self.profile.items if table == "items" else self.profile.users
+            share = known / there
+            if share < _MOST_DESCRIBED:
+                few = f"Only {known:,}" if known else "None"
+                found.append(
+                    f"{few} of the {there:,} {_PEOPLE.get(table, table)} with events stand in the table of {table}: do "
+                    "both tables use the same ids?"
+                )
+        return found + self.profile.suspicions()
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; it says nothing of when or how fast the import ran."""
         return {
@@ -59,8 +79,10 @@ class ImportReport:
             "kept": self.kept,
             "rejected": self.rejected(),
             "unknown_events": self.unknown_events(),
-            "suspicions": self.profile.suspicions(),
+            "suspicions": self.suspicions(),
             "profile": self.profile.to_dict(),
+            "described": dict(self.described),
+            "replaced": dict(self.replaced),
             "files": [asdict(file) for file in self.files],
         }
 
@@ -82,7 +104,7 @@ def read_report(folder: Path) -> ImportReport:
         facts = held["profile"]
         for name in ("users_by_events", "events_by_time"):
             facts[name] = tuple(map(tuple, facts[name]))
-        return ImportReport(held["name"], files, DataProfile(**facts))
+        return ImportReport(held["name"], files, DataProfile(**facts), held["described"], held["replaced"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"cannot read the report of the import: {error}", where=str(path), remedy="Import into a new folder."

