@@ -1,6 +1,7 @@
 """Questions, data and recommenders that are small enough to work out by hand."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from tastemaker.core.errors import DataError
 from tastemaker.core.query import NO_TIME, QueryBatch
+from tastemaker.core.recommender import Capabilities
 from tastemaker.core.run import Run
-from tastemaker.data import Dataset, HeldOut, Interactions, Split, leave_one_out
+from tastemaker.data import Dataset, HeldOut, Interactions, Split, Users, leave_one_out
+from tastemaker.evaluation import Comparison, RunFile, compare
 
 
 def ids(count: int) -> NDArray[np.object_]:
@@ -67,6 +70,8 @@ def in_order(scores: Any) -> Callable[[QueryBatch], Any]:
 class Counts:
     """Scores by counts of the training data, times a factor for each item if given."""
 
+    capabilities = Capabilities()
+
     def __init__(self, name: str = "counts", factors: Callable[[int], float] | None = None) -> None:
         self.name = name
         self.factors = factors
@@ -108,6 +113,71 @@ def dataset() -> Dataset:
 @pytest.fixture(scope="session")
 def split(dataset: Dataset) -> Split:
     return leave_one_out(dataset)
+
+
+EVIL = "<script>alert('x')</script>"
+
+
+@pytest.fixture(scope="session")
+def evil() -> str:
+    """What a title must not be able to do."""
+    return EVIL
+
+
+@pytest.fixture(scope="session")
+def club() -> Dataset:
+    """Two hundred and forty people with a gender, who like films of two studios; one title is a program."""
+    rng = np.random.default_rng(7)
+    items = rng.zipf(1.4, size=(240, 10)) % 30
+    rows = [
+        {"user_id": f"u{user}", "item_id": f"i{item}", "timestamp": 1_000_000_000 + 5000 * place + user}
+        for user in range(240)
+        for place, item in enumerate(dict.fromkeys(items[user].tolist()))
+    ]
+    catalogue = pl.DataFrame(
+        {
+            "item_id": [f"i{number}" for number in range(30)],
+            "title": [EVIL if number == 1 else f"Film {number}" for number in range(30)],
+            "categories": [["Drama"] if number % 2 else ["Comedy"] for number in range(30)],
+            "brand": [f"Studio {number % 2}" for number in range(30)],
+        }
+    )
+    people = pl.DataFrame(
+        {"user_id": [f"u{user}" for user in range(240)], "gender": ["f" if user % 2 else "m" for user in range(240)]}
+    )
+    return Dataset.of(Interactions.from_frame(pl.DataFrame(rows)), catalogue, users=Users(people), name="club")
+
+
+def lists_of(split: Split) -> RunFile:
+    """Return lists for most people of a test, with an item that nobody knows and somebody who is not asked."""
+    users = [str(user) for user in split.test.queries.user_ids]
+    rows = [(user, f"i{place}", float(place)) for user in users[5:] for place in range(1, 12)]
+    rows += [(users[5], "elsewhere", 0.0), ("nobody", "i1", 1.0)]
+    frame = pl.DataFrame(rows, schema=["query", "item_id", "rank"], orient="row")
+    return RunFile("theirs", Path("theirs.csv"), frame.with_columns(score=pl.lit(None, pl.Float64)), "rank")
+
+
+@pytest.fixture(scope="session")
+def rich(club: Dataset) -> Comparison:
+    """A comparison that has everything that one can have."""
+    models: dict[str, Any] = {
+        "sequential-rules": Counts("sequential-rules"),
+        "mixed": Counts("mixed", lambda number: 1.0 + number % 2),
+        "reversed": Counts("reversed", lambda number: -1.0),
+        "wordy": Unfit("wordy"),
+    }
+    split = leave_one_out(club)
+    return compare(
+        models,
+        split,
+        ks=(10, 5),
+        replicates=60,
+        seeds=(0, 1),
+        groups=["gender"],
+        provider="brand",
+        lists=[lists_of(split)],
+        probe=club,
+    )
 
 
 @pytest.fixture(scope="session", name="ask")

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from functools import partialmethod
 from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from tastemaker.core.errors import DataError
+from tastemaker.core.recommender import Capabilities
 from tastemaker.core.run import Run
 from tastemaker.data import Split
 from tastemaker.evaluation import Comparison, compare, evaluate, validation_ndcg
@@ -20,11 +23,15 @@ TOP = (
     "fingerprint",
     "protocol",
     "split_hash",
+    "baseline",
+    "ks",
     "knobs",
     "rows",
     "counts",
     "environment",
     "detectable",
+    "probes",
+    "examples",
 )
 ROW = (
     "model",
@@ -40,6 +47,7 @@ ROW = (
     "ms_per_query",
     "peak_mb",
     "rank_hash",
+    "unknown_targets",
     "p_values",
     "slices",
     "gaps",
@@ -61,7 +69,7 @@ def comparison(split: Split, counts: Make, unfit: Make) -> Comparison:
 def test_json_has_the_agreed_shape(comparison: Comparison, split: Split) -> None:
     found = json.loads(json.dumps(comparison.to_json(), allow_nan=False))
     assert tuple(found) == TOP
-    assert found["format"] == 1
+    assert found["format"] == 2
     assert found["dataset"] == "tiny"
     assert found["protocol"] == "leave-one-out"
     assert found["split_hash"] == split.hash
@@ -122,7 +130,7 @@ def test_a_model_that_cannot_be_fitted_is_a_row_with_its_reason(comparison: Comp
 
 def test_a_model_that_leaks_is_a_row_without_numbers(split: Split, dataset: Any, counts: Make) -> None:
     class Leaky:
-        name, item_ids = "leaky", dataset.items.ids
+        name, item_ids, capabilities = "leaky", dataset.items.ids, Capabilities()
 
         def fit(self, train: Any, valid: Any = None, *, run: Any = None) -> Any:
             self.provenance_ = dataset.provenance()
@@ -188,3 +196,19 @@ def test_json_values_are_plain() -> None:
     values = {"a": np.float32(0.25), "b": np.arange(2), "c": {3}, "d": float("inf"), "e": True, 5: None}
     assert plain(values) == {"a": 0.25, "b": [0, 1], "c": [3], "d": None, "e": True, "5": None}
     assert plain(pytest) == str(pytest)
+
+
+def test_fits_and_tests_keep_to_the_threads_of_the_run(split: Split, counts: Make, monkeypatch: Any) -> None:
+    found: list[int] = []
+
+    def watched(self: Any, *given: Any, plain: Any, **named: Any) -> Any:
+        found.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return plain(self, *given, **named)
+
+    model = counts("sequential-rules")
+    for method in ("fit", "score"):
+        monkeypatch.setattr(type(model), method, partialmethod(watched, plain=getattr(type(model), method)))
+    known = compare({"sequential-rules": model}, split, run=Run(threads=2), replicates=50).knobs
+    assert known["threads"] == 2
+    evaluate(model, split.test, train=split.train, run=Run(threads=2))
+    assert set(found) == {2}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ir_measures import AP, RR, P, R, nDCG
 
 from tastemaker.core.errors import DataError
-from tastemaker.evaluation.conventions import LISTS, RANKS, SETS, USUAL
+from tastemaker.evaluation.conventions import EVIDENCE, LISTS, METRICS, RANKS, SETS, USUAL
 from tastemaker.evaluation.metrics import average_precision, precision_micro
 from tastemaker.evaluation.targets import ranks_in_lists
 
@@ -59,12 +59,12 @@ def test_micro_precision_is_the_ratio_of_sums(k: int, value: float) -> None:
 
 
 def test_every_name_says_what_it_computes_and_who_agrees() -> None:
-    for name, convention in {**RANKS, **LISTS}.items():
+    for name, convention in METRICS.items():
         assert convention.formula, name
         assert convention.others, name
-        assert (convention.measure is None) == (name in LISTS)
+        assert (convention.measure is None) == (name not in RANKS)
     assert set(USUAL) | set(SETS) <= {*RANKS, *LISTS}
-    assert not set(RANKS) & set(LISTS)
+    assert len(METRICS) == len(RANKS) + len(LISTS) + len(EVIDENCE)
 
 
 def test_a_denominator_that_does_not_exist_is_refused() -> None:
@@ -108,6 +108,6 @@ def test_trec_eval_agrees(case: tuple[list[list[int]], list[set[int]]], k: int) 
 
 def test_the_page_on_evaluation_says_what_the_code_says() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
-    for name, convention in {**RANKS, **LISTS}.items():
+    for name, convention in METRICS.items():
         formula, others = (text.replace("|", r"\|") for text in (convention.formula, convention.others))
         assert f"| `{name}` | {formula} | {others} |" in page

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tastemaker.core.errors import DataError
+from tastemaker.core.query import NO_TIME
 from tastemaker.data import Dataset, HeldOut, Interactions, Users
 from tastemaker.evaluation.gaps import exposure_gap, provider_of_items, providers
 from tastemaker.evaluation.judge import Judge
@@ -136,3 +137,14 @@ def test_providers_get_attention_by_place(ask: Ask) -> None:
     assert exposure_gap(list(found.values())) == pytest.approx(gap)
     with pytest.raises(DataError, match=r"no column 'brnd'.*Did you mean 'brand'"):
         provider_of_items(judge, "brnd")
+
+
+def test_parts_by_day_tell_one_basket_from_a_later_visit(ask: Ask) -> None:
+    day = 86_400_000_000
+    held = ask([1, 2, 3, 4], [[0], [0], [], [0]], items=5)
+    times = np.array([3 * day + 5, 3 * day + 5, NO_TIME])
+    queries = replace(held.queries, timestamps=times, now=np.array([3 * day + 9, 4 * day, 4 * day, 4 * day]))
+    found = {part.key: part.targets.tolist() for part in parts(Judge(replace(held, queries=queries), shop(), (2,)))}
+    # The third has no history, and of the fourth's last event nobody knows when it was.
+    assert found["day: same day"] == [True, False, False, False]
+    assert found["day: later day"] == [False, True, False, False]

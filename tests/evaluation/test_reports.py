@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ def test_the_page_is_well_formed_and_loads_nothing(comparison: Comparison) -> No
     assert not parser.tags & {"script", "link", "iframe", "img"}
     assert not re.search(r"https?://|@import|url\(", page)
     assert "prefers-color-scheme: dark" in page
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 5 + len({part.family for part in comparison.rows[0].slices})
     for drawing in re.findall(r"<svg.*?</svg>", page):
         ET.fromstring(drawing)
     assert "nan" not in re.sub(r"<style>.*?</style>", "", page)
@@ -213,6 +214,16 @@ def test_plots_bear_extremes() -> None:
     ):
         ET.fromstring(drawing)
         assert "nan" not in drawing
+
+
+def test_numbers_of_an_axis_are_neither_cut_off_nor_on_top_of_each_other() -> None:
+    marks = [Mark("m", Interval(0.999))]
+    drawing = ET.fromstring(interval_plot(marks, axis="x", form="{:.6f} percent".format))
+    texts = [text for text in drawing.iter("text") if text.attrib["class"] == "tick"]
+    spans = [(float(text.attrib["x"]), 3.5 * len(str(text.text))) for text in texts]
+    assert len(spans) > 1
+    assert all(x + half <= 400 for x, half in spans)
+    assert all(x + half <= y - other for (x, half), (y, other) in pairwise(spans))
 
 
 def test_ticks_are_round_and_inside() -> None:

@@ -2,7 +2,7 @@
 
 from tastemaker.evaluation.bootstrap import Interval, interval, resampled_means
 from tastemaker.evaluation.compare import compare
-from tastemaker.evaluation.comparison import Comparison, Row
+from tastemaker.evaluation.comparison import Comparison, Row, read_comparison
 from tastemaker.evaluation.evaluate import evaluate
 from tastemaker.evaluation.judge import Evaluation, Judge
 from tastemaker.evaluation.listed import evaluate_lists
@@ -32,6 +32,7 @@ __all__ = [
     "precision",
     "rank_targets",
     "ranks_in_lists",
+    "read_comparison",
     "read_run",
     "recall",
     "resampled_means",

@@ -5,6 +5,7 @@ All columns are resampled with the same users, so that a difference of two colum
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,6 +53,26 @@ class Interval:
         return (self.high - self.low) / STANDARD_ERRORS_WIDE * STANDARD_ERRORS_DETECTABLE
 
 
+def resampled_counts(users: int, replicates: int, seed: int | list[int]) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each user was drawn in a few replicates at a time, float64 ``[block, u]``; see `resampled_means`.
+
+    Raises:
+        DataError: There are no users.
+    """
+    if not users:
+        raise DataError("there are no users to resample")
+    rng = np.random.default_rng(seed)
+    size = max(1, min(replicates, _WEIGHTS_PER_BLOCK // users))
+    for start in range(0, replicates, size):
+        yield _counts(users, min(size, replicates - start), rng)
+
+
+def _counts(users: int, block: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    drawn = rng.integers(0, users, size=(block, users))
+    drawn += np.arange(block)[:, None] * users
+    return np.bincount(drawn.ravel(), minlength=block * users).reshape(block, users).astype(np.float64)
+
+
 def resampled_means(
     values: NDArray[np.float64], *, replicates: int = REPLICATES, seed: int | list[int] = 0
 ) -> NDArray[np.float64]:
@@ -68,19 +89,9 @@ def resampled_means(
     Raises:
         DataError: There are no users.
     """
-    users = len(values)
-    if not users:
-        raise DataError("there are no users to resample")
-    rng = np.random.default_rng(seed)
-    means = np.empty((replicates, values.shape[1]))
-    size = max(1, min(replicates, _WEIGHTS_PER_BLOCK // users))
-    for start in range(0, replicates, size):
-        block = min(size, replicates - start)
-        drawn = rng.integers(0, users, size=(block, users))
-        drawn += np.arange(block)[:, None] * users
-        counts = np.bincount(drawn.ravel(), minlength=block * users).reshape(block, users)
-        means[start : start + block] = counts.astype(np.float64) @ values / users
-    return means
+    # By map, which lets go of the counts of one block before those of the next are made.
+    means = map(lambda counts: counts @ values / len(values), resampled_counts(len(values), replicates, seed))
+    return np.concatenate(list(means))
 
 
 def interval(value: float, samples: NDArray[np.floating[Any]], level: float = LEVEL) -> Interval:

@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 from tastemaker.core.errors import DataError, TastemakerError
 from tastemaker.core.recommender import Recommender
 from tastemaker.core.run import Run
+from tastemaker.data.dataset import Dataset
 from tastemaker.data.split import Split
 from tastemaker.evaluation import memory
 from tastemaker.evaluation.bootstrap import LEVEL, REPLICATES
+from tastemaker.evaluation.candidates import CANDIDATES, among, check_candidates
 from tastemaker.evaluation.comparison import BASELINE, Comparison, Row, environment
-from tastemaker.evaluation.conventions import LISTS, RANKS
-from tastemaker.evaluation.evaluate import judged, refuse_leaks
+from tastemaker.evaluation.conventions import METRICS
+from tastemaker.evaluation.evaluate import judged, refuse_leaks, refuse_ratings
+from tastemaker.evaluation.examples import PEOPLE, drawn, worked
 from tastemaker.evaluation.gaps import provider_of_items
 from tastemaker.evaluation.intervals import Measured, Setting, completed
 from tastemaker.evaluation.judge import Evaluation, Judge
 from tastemaker.evaluation.listed import SEEN, Seen, evaluate_lists
 from tastemaker.evaluation.metrics import ndcg
+from tastemaker.evaluation.probes.dataset import probe_dataset
 from tastemaker.evaluation.ranking import of_targets, validation_ranks
+from tastemaker.evaluation.resume import RowStore
 from tastemaker.evaluation.runs import RunFile
 from tastemaker.evaluation.significance import Detectable
 from tastemaker.evaluation.slices import SMALL, parts
@@ -33,7 +38,6 @@ from tastemaker.evaluation.targets import per_user
 _VALIDATION_K: Final = 10
 _CONVENTIONS: Final = {
     "mask": "seen items masked",
-    "candidates": "the whole catalogue",
     "averaging": "queries within a user, then users",
     "selection": "on validation only; the test part was used once",
     "correction": "p-values of differences to the baseline corrected over the rows, metric by metric (Holm)",
@@ -58,6 +62,10 @@ def compare(
     groups: Sequence[str] = (),
     provider: str | None = None,
     announce: Announce | None = None,
+    probe: Dataset | None = None,
+    examples: int = PEOPLE,
+    candidates: str = "all",
+    resume: RowStore | None = None,
 ) -> Comparison:
     """Fit every model on the training part, choose on the validation part, and report on the test part once.
 
@@ -78,20 +86,26 @@ def compare(
         groups: Columns of people whose values are looked at one by one.
         provider: A column of items that says whose they are.
         announce: Is told what the test can show before the first model is tested.
+        probe: The data set that the split was made of, if it is to be probed for leaks before anything is fitted.
+        examples: How many people of the test are kept with their histories and the lists that they get.
+        candidates: What is ranked: ``all`` items, or the ``cold`` ones, that nobody touched in training, alone.
+        resume: Rows that were measured before are taken from here, and those measured now are left here.
 
     Raises:
         DataError: There are no models, no cut-offs, or a cut-off is below 1; two rows have one name; there is no such
-            metric or column.
+            metric or column; or no answer is among the candidates.
     """
     if not models:
         raise DataError("there are no models to compare", remedy=f"Give at least '{baseline}'.")
     run = run or Run()
     seeds = tuple(dict.fromkeys(seeds)) if seeds else (run.seed,)
     _refuse_same_names([*models, *(each.name for each in lists)])
-    judge = Judge(split.test, split.train, ks, metrics)
+    judge = Judge(split.test, split.train, ks, metrics, drawn(split.test, examples, run.rng("worked examples")))
+    check_candidates(candidates, judge)
     if provider is not None:
         provider_of_items(judge, provider)  # an unknown column is told before anything is fitted
     setting = Setting(judge, parts(judge, groups), baseline, seeds, replicates, provider)
+    findings = [] if probe is None else probe_dataset(probe, split, run=run)
     told: list[Detectable] = []
 
     def tell(per_person: NDArray[np.float64]) -> None:
@@ -102,23 +116,32 @@ def compare(
 
     measured: dict[str, Measured] = {}
     peak_memory = memory.reset_peak()
-    with run.track("comparing models", len(models) + len(lists)) as advance:
+    with run.limited(), run.track("comparing models", len(models) + len(lists)) as advance:
         for name in sorted(models, key=lambda name: name != baseline):
+            found = None if resume is None else resume.get(name)
             first = tell if name == baseline else None
-            measured[name] = _measured(name, models[name], split, judge, run, seeds, first)
+            if found is None:
+                found = _measured(name, models[name], split, judge, run, seeds, first, candidates)
+                if resume is not None:
+                    resume.put(found)
+            elif first is not None and len(found.validation):
+                first(found.validation)
+            measured[name] = found
             advance(1)
         for each in lists:
             measured[each.name] = _listed(each, judge, seen, seeds[0])
             advance(1)
-    rows = completed([measured[name] for name in [*models, *(each.name for each in lists)]], setting)
+        rows = completed([measured[name] for name in [*models, *(each.name for each in lists)]], setting)
     own = {
         **_CONVENTIONS,
-        **{name: {**RANKS, **LISTS}[name].formula for name in (*judge.rank_names, *judge.list_names)},
+        "candidates": CANDIDATES[candidates],
+        **{name: METRICS[name].formula for name in (*judge.rank_names, *judge.list_names, *judge.evidence_names)},
         "ties": f"random, seed {', '.join(map(str, seeds))}",
         "interval": f"{LEVEL:.0%} percentile, paired bootstrap over users",
         "bootstrap_replicates": replicates,
         "seed": run.seed,
         "seeds": list(seeds),
+        "threads": run.threads,
         "baseline": baseline,
         "ks": list(ks),
         "peak_memory": peak_memory,
@@ -136,6 +159,8 @@ def compare(
         baseline=baseline,
         ks=tuple(ks),
         detectable=told[0] if told else None,
+        probes=findings,
+        examples=worked(judge, {name: one.evaluations[0] for name, one in measured.items() if one.evaluations}),
     )
 
 
@@ -152,30 +177,35 @@ def _measured(
     run: Run,
     seeds: Sequence[int],
     tell: Callable[[NDArray[np.float64]], None] | None,
+    candidates: str,
 ) -> Measured:
     """Fit and test a model once for each seed; ``tell`` hears of the first validation before the first test."""
     memory.reset_peak()
     evaluations: list[Evaluation] = []
-    valid, fit_seconds = [], []
+    valid: list[NDArray[np.float64]] = []
+    fit_seconds = []
     try:
+        refuse_ratings(model, name)
         for seed in seeds:
             own = replace(run, seed=seed)
             started = time.perf_counter()
             model.fit(split.train, split.valid, run=own)
-            fit_seconds.append(time.perf_counter() - started)
+            spared = float(getattr(model, "spared_seconds_", 0.0))  # its sources are rows that were fitted already
+            fit_seconds.append(time.perf_counter() - started + spared)
             refuse_leaks(model, split.test, split.train, name)
+            ranking = among(model, candidates, judge)
             if len(split.valid):
-                ranks = validation_ranks(model.score, split.valid, model.item_ids, seed=seed, name=name)
-                of_people = per_user(ndcg(of_targets(ranks, split.valid), _VALIDATION_K), split.valid.users)
-                valid.append(float(of_people.mean()))
+                ranks = validation_ranks(ranking.score, split.valid, model.item_ids, seed=seed, name=name)
+                valid.append(per_user(ndcg(of_targets(ranks, split.valid), _VALIDATION_K), split.valid.users))
                 if tell is not None and not evaluations:
-                    tell(of_people)
-            evaluations.append(judged(model, judge, own, name))
-    except TastemakerError as error:
-        return Measured(Row(name, status="not run", reason=str(error).rstrip(".")))
+                    tell(valid[0])
+            evaluations.append(judged(ranking, judge, own, name))
+    except (TastemakerError, MemoryError) as error:
+        reason = f"out of memory: {error}" if isinstance(error, MemoryError) else str(error)
+        return Measured(Row(name, status="not run", reason=reason.rstrip(".")))
     row = Row(
         name,
-        valid={f"ndcg@{_VALIDATION_K}": float(np.mean(valid))} if valid else {},
+        valid={f"ndcg@{_VALIDATION_K}": float(np.mean([values.mean() for values in valid]))} if valid else {},
         settings=dict(getattr(model, "settings_", {})),
         settings_tried=int(getattr(model, "settings_tried_", 0)),
         fit_seconds=float(np.mean(fit_seconds)),
@@ -185,7 +215,7 @@ def _measured(
         rank_hash=evaluations[0].rank_hash,
         unknown_targets=evaluations[0].counts["unknown_targets"],
     )
-    return Measured(row, evaluations)
+    return Measured(row, evaluations, valid[0] if valid else np.empty(0))
 
 
 def _listed(run: RunFile, judge: Judge, seen: Seen, seed: int) -> Measured:

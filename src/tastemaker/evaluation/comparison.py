@@ -6,17 +6,34 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Self
 
 import numpy as np
 
+from tastemaker.core.errors import DataError
+from tastemaker.evaluation.entries import Entry, read_entry
+from tastemaker.evaluation.examples import Example
+from tastemaker.evaluation.probes.finding import Finding
 from tastemaker.evaluation.rows import Gap, Row, SliceRow, Spread, plain
 from tastemaker.evaluation.significance import Detectable
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 BASELINE: Final = "sequential-rules"
 
-__all__ = ["BASELINE", "FORMAT", "Comparison", "Gap", "Row", "SliceRow", "Spread", "environment", "plain"]
+__all__ = [
+    "AMISS",
+    "BASELINE",
+    "FORMAT",
+    "Comparison",
+    "Gap",
+    "Row",
+    "SliceRow",
+    "Spread",
+    "environment",
+    "plain",
+    "read_comparison",
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,8 @@ class Comparison:
         baseline: Name of the row that others are compared with.
         ks: Cut-offs of the metrics; the first is the headline's.
         detectable: What the test could show, worked out before it was looked at.
+        probes: What probes of the data found; nothing where none was run.
+        examples: A few people of the test, with what each row shows them.
     """
 
     dataset: str
@@ -48,6 +67,8 @@ class Comparison:
     baseline: str = BASELINE
     ks: Sequence[int] = (10,)
     detectable: Detectable | None = None
+    probes: Sequence[Finding] = ()
+    examples: Sequence[Example] = ()
 
     def notes(self) -> list[str]:
         """Return what a reader must know before believing the numbers, as sentences."""
@@ -62,6 +83,11 @@ class Comparison:
             notes.append(
                 f"The counting baseline '{self.baseline}' was not run: nothing here shows that a model is "
                 "better than counting."
+            )
+        if leaks := [f"{found.probe} ({found.subject})" for found in self.probes if found.verdict == "leak"]:
+            notes.append(
+                f"Probes found that held-out answers can be told from {', '.join(leaks)}: a model that reads this "
+                "knows what nobody could know in time."
             )
         notes.extend(f"{row.model} was not run: {row.reason}." for row in self.rows if row.status != "ok")
         others = [about_lists(row) for row in self.done() if row.lists is not None]
@@ -102,12 +128,105 @@ class Comparison:
             "fingerprint": self.fingerprint,
             "protocol": self.protocol,
             "split_hash": self.split_hash,
+            "baseline": self.baseline,
+            "ks": list(self.ks),
             "knobs": plain(self.knobs),
             "rows": [row.to_json() for row in self.rows],
             "counts": plain(self.counts),
             "environment": dict(self.environment),
             "detectable": None if self.detectable is None else self.detectable.to_json(),
+            "probes": [found.to_json() for found in self.probes],
+            "examples": [example.to_json() for example in self.examples],
         }
+
+    @classmethod
+    def from_json(cls, document: Any, file: str = "the document") -> Self:
+        """Read what `to_json` wrote; what it left out is NaN again.
+
+        Args:
+            document: A JSON value.
+            file: Where it came from, for errors.
+
+        Raises:
+            DataError: It is no comparison, of another format version, or damaged; the error says where.
+        """
+        top = Entry(document, file)
+        _need_format(top)
+        ks = tuple(k.whole() for k in top["ks"].each())
+        if not ks or min(ks) < 1:
+            top["ks"].refuse("a list of cut-offs")
+        detectable = top.known("detectable")
+        return cls(
+            dataset=top["dataset"].text(),
+            fingerprint=top["fingerprint"].text(),
+            protocol=top["protocol"].text(),
+            split_hash=top["split_hash"].text(),
+            knobs=top["knobs"].mapping(),
+            rows=[_complete(Row.from_json(row), row, ks[0]) for row in top["rows"].each()],
+            counts=_counts(top["counts"]),
+            environment={name: value.text() for name, value in top["environment"].items()},
+            baseline=top["baseline"].text(),
+            ks=ks,
+            detectable=None if detectable is None else Detectable.from_json(detectable),
+            probes=[Finding.from_json(found) for found in top["probes"].each()],
+            examples=[Example.from_json(example) for example in top["examples"].each()],
+        )
+
+
+def read_comparison(path: Path) -> Comparison:
+    """Read a comparison that ``compare --json`` or ``evaluate --json`` wrote, or that was put into a report folder.
+
+    Raises:
+        DataError: The file is missing, no comparison, of another format version, or damaged; the error says where.
+    """
+    top = read_entry(path)
+    return Comparison.from_json(top.value, top.file)
+
+
+def _need_format(top: Entry) -> None:
+    known = top.value if isinstance(top.value, dict) else {}
+    if not {"format", "rows", "split_hash"} <= known.keys():
+        raise DataError(
+            "this JSON document is no comparison",
+            where=top.file,
+            remedy="Give a file that 'tastemaker compare --json' or 'evaluate --json' wrote.",
+        )
+    if known["format"] != FORMAT:
+        maker = known.get("environment")
+        version = maker.get("tastemaker") if isinstance(maker, dict) else None
+        by = f" by version {version}" if isinstance(version, str) else ""
+        raise DataError(
+            f"this comparison was written in format {known['format']!r}{by}; this version reads format {FORMAT}",
+            where=top.file,
+            remedy="Compare again, or use the version that wrote it.",
+        )
+
+
+_EVERYWHERE: Final = ("ndcg", "hr", "mrr", "coverage", "popularity_lift")
+_SIZES: Final = ("train_events", "train_users", "items", "valid_queries", "queries", "users", "targets", "cold_targets")
+
+
+def _complete(row: Row, entry: Entry, k: int) -> Row:
+    """Return a row that holds what reports show of every row that was run."""
+    if row.status == "ok":
+        for name in _EVERYWHERE:
+            entry["metrics"][f"{name}@{k}"]
+        if not row.metrics[f"ndcg@{k}"].value >= 0:
+            entry["metrics"][f"ndcg@{k}"]["value"].refuse("a number of at least 0")
+        for part in entry["slices"].each():
+            part["metrics"][f"ndcg@{k}"]
+        if row.vs_baseline:
+            entry["vs_baseline"][f"ndcg@{k}"]
+        if row.spread is not None:
+            entry["seeds"]["metrics"][f"ndcg@{k}"]
+    return row
+
+
+def _counts(entry: Entry) -> dict[str, Any]:
+    for name in _SIZES:
+        entry[name].whole()
+    unknown = {model: count.whole() for model, count in entry["unknown_targets"].items()}
+    return {**entry.mapping(), "unknown_targets": unknown}
 
 
 def environment() -> dict[str, str]:
@@ -131,7 +250,7 @@ _SAME_NAMES: Final = (
     "(ndcg_clipped). Add them with --metric NAME."
 )
 
-_AMISS: Final = {
+AMISS: Final = {
     "missing_users": "people without a list (they count as missed)",
     "unknown_queries": "lists for nobody in the test (passed over)",
     "unknown_items": "entries that are no items of the data (they keep their places)",
@@ -139,12 +258,13 @@ _AMISS: Final = {
     "seen": "entries that the person had met before",
     "short_lists": "lists shorter than the longest cut-off",
 }
+"""What may be amiss with lists from elsewhere -> in words."""
 
 
 def about_lists(row: Row) -> str:
     """Say where lists from elsewhere came from and what was amiss with them."""
     lists = row.lists or {}
-    amiss = [f"{lists[name]:,} {words}" for name, words in _AMISS.items() if lists.get(name)]
+    amiss = [f"{lists[name]:,} {words}" for name, words in AMISS.items() if lists.get(name)]
     if lists.get("seen"):
         amiss.append(f"such entries are {lists['seen_items']}")
     found = f" It has {'; '.join(amiss)}." if amiss else ""

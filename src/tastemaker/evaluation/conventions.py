@@ -117,6 +117,21 @@ LISTS: Final[Mapping[str, Convention]] = {
 }
 """Metrics of what is shown, whether it is right or not; serendipity asks for both."""
 
+EVIDENCE: Final[Mapping[str, Convention]] = {
+    "recency_bias": Convention(
+        "share of the evidence that lies on the latest 3 items of a history / that share if all counted alike",
+        "nobody; evidence is what `Recommender.explain` gives, for 100 queries",
+    ),
+    "evidence_age": Convention(
+        "mean age of the evidence: 0 the latest item of a history, 1 the oldest, 0.5 if all counted alike",
+        "nobody; evidence is what `Recommender.explain` gives, for 100 queries",
+    ),
+}
+"""Where in the histories the evidence for the lists lies: one value a model, if the model explains itself by items."""
+
+METRICS: Final[Mapping[str, Convention]] = {**RANKS, **LISTS, **EVIDENCE}
+"""All of them."""
+
 USUAL: Final = ("hr", "recall", "ndcg", "mrr", "coverage", "popularity_lift", "novelty", "gini", "personalisation")
 """What every report holds."""
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from tastemaker.core.files import atomic_file
 from tastemaker.data.importing import ImportReport
 from tastemaker.data.profile import DataProfile
-from tastemaker.evaluation.html import _card, _definitions, _list, _section, _table
-from tastemaker.evaluation.plots import WIDTH, Scale, ticks
-from tastemaker.evaluation.wording import percent
+from tastemaker.evaluation.pages import frame
+from tastemaker.evaluation.plots import WIDTH, Scale, svg, ticks
+from tastemaker.evaluation.written import percent
 
 PAGE: Final = "import_report.html"
+_LETTER: Final = 7.0
 _HEIGHT, _LEFT, _TOP, _BOTTOM = 210.0, 58.0, 10.0, 40.0
 _NOT_ASKED: Final = "nobody to ask about"
 
@@ -26,30 +25,21 @@ def write_data_report(report: ImportReport, path: Path) -> None:
     Raises:
         StorageError: The file cannot be written; what stood there stays.
     """
-    with atomic_file(path) as temporary:
-        temporary.write_text(data_report(report), encoding="utf-8")
+    frame.write_page(data_report(report), path)
 
 
 def data_report(report: ImportReport) -> str:
     """Return the page: what came in, what was set aside, how the log looks, and what is suspicious about it."""
-    style = resources.files("tastemaker.evaluation").joinpath("report.css").read_text(encoding="utf-8")
     facts = report.profile
-    suspicions = facts.suspicions() or ["Nothing that these checks look for."]
+    suspicions = report.suspicions() or ["Nothing that these checks look for."]
     sections = [
         _header(report),
-        _section("What came in", _files(report), *_set_aside(report)),
-        _section("Look into before results are believed", _list(suspicions)),
-        _section("In pictures", f'<div class="plots">{"".join(_plots(facts))}</div>'),
-        _section("In numbers", _definitions(_numbers(facts))),
-        "<footer>Made by Tastemaker. The page is complete in itself and loads nothing.</footer>",
+        frame.section("What came in", _files(report), *_set_aside(report)),
+        frame.section("Look into before results are believed", frame.bullets(suspicions)),
+        frame.section("In pictures", f'<div class="plots">{"".join(_plots(facts))}</div>'),
+        frame.section("In numbers", frame.definitions(_numbers(facts))),
     ]
-    title = f"{report.name}: what came in"
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style></head>"
-        f"<body><main>{''.join(sections)}</main></body></html>\n"
-    )
+    return frame.page(f"{report.name}: what came in", sections)
 
 
 def _header(report: ImportReport) -> str:
@@ -58,13 +48,10 @@ def _header(report: ImportReport) -> str:
     aside = report.rows - report.kept
     said = f"{report.kept:,} of {report.rows:,} rows were kept"
     if aside:
-        said += f"; {aside:,} were set aside in quarantine.jsonl, each with its line and the reason"
-    return (
-        '<header><p class="kicker">Import</p>'
-        f"<h1>{escape(report.name)}</h1>"
-        f"<p>{facts.events:,} events · {facts.users:,} people · {facts.items:,} items{span}</p></header>"
-        f'<p class="headline">{escape(said)}.</p>'
-    )
+        were = "was" if aside == 1 else "were"
+        said += f"; {aside:,} {were} set aside in quarantine.jsonl, each with its line and the reason"
+    counts = f"{facts.events:,} events · {facts.users:,} people · {facts.items:,} items{span}"
+    return frame.header("Import", report.name, escape(counts), f"{said}.")
 
 
 def _files(report: ImportReport) -> str:
@@ -72,12 +59,9 @@ def _files(report: ImportReport) -> str:
     for file in report.files:
         columns = ", ".join(f"{ours} = {theirs}" for ours, theirs in file.columns.items() if ours != theirs)
         cells = (file.table, f"{file.rows:,}", f"{file.kept:,}", f"{file.rows - file.kept:,}")
-        rows.append(
-            f'<tr><th scope="row">{escape(_base(file.file))}</th>'
-            + "".join(f"<td>{cell}</td>" for cell in cells)
-            + f'<td class="words">{escape(columns)}</td></tr>'
-        )
-    return _table(("File", "read as", "rows", "kept", "set aside", "columns under another name"), rows)
+        rows.append(frame.row(_base(file.file), [*map(frame.cell, cells), frame.cell(columns, kind="words")]))
+    heads = frame.heads("File", "read as", "rows", "kept", "set aside")
+    return frame.table([*heads, frame.head("columns under another name", kind="left")], rows)
 
 
 def _base(label: str) -> str:
@@ -88,10 +72,10 @@ def _set_aside(report: ImportReport) -> list[str]:
     parts: list[str] = []
     for title, counts in (("set aside because", report.rejected()), ("unknown kind", report.unknown_events())):
         if counts:
-            rows = [f'<tr><th scope="row">{escape(name)}</th><td>{count:,}</td></tr>' for name, count in counts.items()]
-            parts.append(f"<p></p>{_table((title.capitalize(), 'rows'), rows)}")
+            rows = [frame.row(name, [frame.cell(f"{count:,}")]) for name, count in counts.items()]
+            parts.append(f"<p></p>{frame.table(frame.heads(title.capitalize(), 'rows'), rows)}")
     notes = [f"{_base(file.file)}: {count:,} {note}" for file in report.files for note, count in file.notes.items()]
-    return [*parts, _list(notes)] if notes else parts
+    return [*parts, frame.bullets(notes)] if notes else parts
 
 
 def _plots(facts: DataProfile) -> list[str]:
@@ -99,20 +83,23 @@ def _plots(facts: DataProfile) -> list[str]:
     if facts.events_by_time:
         first, last = facts.events_by_time[0][0][:10], facts.events_by_time[-1][0][:10]
         bars = [(f"from {start[:16]}: {count:,} events", count) for start, count in facts.events_by_time]
-        cards.append(_card("Events over time", "Equal stretches.", _bars(bars, (first, last), "events")))
-    people = [(f"{_span(least, most)} events: {count:,} people", count) for least, most, count in facts.users_by_events]
-    ends = [_span(least, most) for least, most, _ in (facts.users_by_events[0], facts.users_by_events[-1])]
-    cards.append(
-        _card("Events a person", "Each bar is twice as wide as the one before.", _bars(people, ends, "people"))
-    )
+        ends = [first, *[""] * (len(bars) - 2), last][: len(bars)]
+        cards.append(frame.card("Events over time", "Equal stretches.", _bars(bars, ends, "events")))
+    least_of_all = next(place for place, (*_, count) in enumerate(facts.users_by_events) if count)
+    spans = facts.users_by_events[least_of_all:]
+    people = [(f"{_span(least, most)} events: {count:,} people", count) for least, most, count in spans]
+    words = "Each bar is twice as wide as the one before; the number is where it begins."
+    begins = [f"{least:,}" for least, *_ in spans]
+    cards.append(frame.card("Events a person", words, _bars(people, begins, "people")))
     shares = {f"the top {name} of items have": share for name, share in facts.head.items()}
-    shares |= {
-        "last two events at one time": facts.tied_last_two or 0.0,
-        "all within 24 hours": facts.one_sitting or 0.0,
-        "items in order of ids": facts.sorted_histories or 0.0,
+    of_people = {
+        "last two events at one time": facts.tied_last_two,
+        "all within 24 hours": facts.one_sitting,
+        "items in order of ids": facts.sorted_histories,
     }
+    shares |= {words: share for words, share in of_people.items() if share is not None}
     words = "The first two are shares of the events, the others of the people."
-    cards.append(_card("Concentration and order", words, _shares(shares)))
+    cards.append(frame.card("Concentration and order", words, _shares(shares)))
     return cards
 
 
@@ -120,8 +107,8 @@ def _span(least: int, most: int) -> str:
     return str(least) if least == most else f"{least:,} to {most:,}"
 
 
-def _bars(bars: Sequence[tuple[str, float]], ends: Sequence[str], up: str) -> str:
-    """Draw upright bars, with words below the first and the last."""
+def _bars(bars: Sequence[tuple[str, float]], below: Sequence[str], up: str) -> str:
+    """Draw upright bars, each with its words below; those of the first and the last stay within the picture."""
     high = max(max(value for _, value in bars), 1)
     scale = Scale(0.0, high * 1.05, _HEIGHT, _TOP + 12)
     width = (WIDTH - 12 - _LEFT) / len(bars)
@@ -136,9 +123,15 @@ def _bars(bars: Sequence[tuple[str, float]], ends: Sequence[str], up: str) -> st
             f'<g class="above"><title>{escape(tip)}</title><rect fill="currentColor" x="{x + 0.08 * width:.2f}" '
             f'y="{y:.1f}" width="{0.84 * width:.2f}" height="{_HEIGHT - y:.1f}"/></g>'
         )
-    for x, anchor, words in ((_LEFT, "start", ends[0]), (WIDTH - 12, "end", ends[-1])):
-        parts.append(f'<text class="tick" x="{x}" y="{_HEIGHT + 16}" text-anchor="{anchor}">{escape(words)}</text>')
-    return _svg(_HEIGHT + _BOTTOM, up, parts)
+    for place, words in enumerate(below):
+        x, anchor = _LEFT + (place + 0.5) * width, "middle"
+        if len(words) * _LETTER > width:
+            x, anchor = (_LEFT, "start") if place == 0 else (WIDTH - 12, "end")
+        if words:
+            parts.append(
+                f'<text class="tick" x="{x:.1f}" y="{_HEIGHT + 16}" text-anchor="{anchor}">{escape(words)}</text>'
+            )
+    return svg(_HEIGHT + _BOTTOM, up, parts)
 
 
 def _shares(shares: Mapping[str, float]) -> str:
@@ -155,12 +148,7 @@ def _shares(shares: Mapping[str, float]) -> str:
         )
         parts.append(f'<text class="tick" x="{scale(share) + 6:.1f}" y="{y + 15}">{percent(share)}</text>')
     height = _TOP + step * len(shares) + 8
-    return _svg(height, "shares", parts)
-
-
-def _svg(height: float, label: str, parts: Sequence[str]) -> str:
-    body = "".join(parts)
-    return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(label)}">{body}</svg>'
+    return svg(height, "shares", parts)
 
 
 def _numbers(facts: DataProfile) -> dict[str, Any]:
@@ -179,6 +167,7 @@ def _numbers(facts: DataProfile) -> dict[str, Any]:
         "people whose last two events carry one time": share(facts.tied_last_two),
         "people with all events within 24 hours": share(facts.one_sitting),
         "people with items in the order of their ids": share(facts.sorted_histories),
+        "neighbours that agree on their order": share(facts.common_order),
         "ids that rise from one new item to the next": share(facts.arrival_order),
         "ids with spaces around them": f"{facts.padded_ids:,}",
     }

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tastemaker.core.errors import LeakError
+from tastemaker.core.errors import LeakError, ModelError, TastemakerError
 from tastemaker.core.recommender import Recommender
 from tastemaker.core.run import Run
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
 from tastemaker.data.provenance import Provenance
+from tastemaker.evaluation.evidence import recency_bias
 from tastemaker.evaluation.judge import Evaluation, Judge
 from tastemaker.evaluation.ranking import rank_targets
 
@@ -52,14 +55,40 @@ def evaluate(
 def judged(model: Recommender, judge: Judge, run: Run, name: str) -> Evaluation:
     """Do what `evaluate` does, with a judge that has others to judge as well."""
     held, train = judge.held, judge.train
+    refuse_ratings(model, name)
     refuse_leaks(model, held, train, name)
     started = time.perf_counter()
-    with run.track(f"evaluating {name}", len(held)) as advance:
+    with run.limited(), run.track(f"evaluating {name}", len(held)) as advance:
         k = max(judge.ks)
         found = rank_targets(model.score, held, model.item_ids, k=k, seed=run.seed, name=name, advance=advance)
     seconds = time.perf_counter() - started
     numbers = np.append(train.items.index(model.item_ids), -1).astype(np.int32)
-    return judge.measure(name, found.ranks, numbers[found.lists], seconds, found.unknown_targets)
+    measured = judge.measure(name, found.ranks, numbers[found.lists], seconds, found.unknown_targets)
+    if not judge.evidence_names:
+        return measured
+    return replace(measured, metrics={**measured.metrics, **_evidence(model, judge, run, found.lists)})
+
+
+def _evidence(model: Recommender, judge: Judge, run: Run, lists: NDArray[np.int32]) -> dict[str, float]:
+    """Return where the evidence for lists lies; nothing where the model does not explain itself by items."""
+    values: dict[str, float] = {}
+    for k in judge.ks if hasattr(model, "explain") else ():
+        try:
+            known = recency_bias(model, judge.held, k=k, seed=run.seed, lists=lists)
+        except TastemakerError:
+            continue
+        own = {"recency_bias": known.lift, "evidence_age": known.age}
+        values |= {f"{short}@{k}": own[short] for short in judge.evidence_names}
+    return values
+
+
+def refuse_ratings(model: Recommender, name: str) -> None:
+    """Raise `ModelError` if the scores of the model are ratings, of which no ranking is reported."""
+    if model.capabilities.score_kind == "rating":
+        raise ModelError(
+            f"the scores of {name} are ratings, which say nothing of what people turn to: it is no ranking baseline",
+            remedy="Compare its predictions instead: --task ratings",
+        )
 
 
 def refuse_leaks(model: Recommender, held: HeldOut, train: Dataset, name: str) -> None:

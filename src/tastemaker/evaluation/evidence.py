@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tastemaker.core.errors import DataError
 from tastemaker.core.query import Event, Query
@@ -45,6 +46,7 @@ def recency_bias(
     k: int = 10,
     queries: int = 100,
     seed: int = 0,
+    lists: NDArray[np.int32] | None = None,
 ) -> RecencyBias:
     """Ask a model to explain its lists, and say where in the histories the explanations lie.
 
@@ -59,13 +61,15 @@ def recency_bias(
         k: Length of the lists.
         queries: How many queries are drawn.
         seed: Decides which.
+        lists: The list of each query as numbers of the model's items, int32 ``[q, k or more]``, -1 for none; ``None``
+            asks the model.
 
     Raises:
         DataError: No query has a history that is long enough and a list that rests on it.
     """
     long = np.flatnonzero(held.queries.lengths() > latest)
     drawn = np.sort(np.random.default_rng(seed).permutation(long)[:queries])
-    found = np.asarray(list(_shares(model, held, drawn, latest, k))).reshape(-1, 3)
+    found = np.asarray(list(_shares(model, held, drawn, latest, k, lists))).reshape(-1, 3)
     if not len(found):
         raise DataError(
             f"no list of {model.name} rests on events of a history longer than {latest}",
@@ -76,7 +80,12 @@ def recency_bias(
 
 
 def _shares(
-    model: Recommender, held: HeldOut, drawn: np.ndarray[tuple[int], np.dtype[np.int64]], latest: int, k: int
+    model: Recommender,
+    held: HeldOut,
+    drawn: NDArray[np.int64],
+    latest: int,
+    k: int,
+    lists: NDArray[np.int32] | None,
 ) -> Iterator[tuple[float, float, float]]:
     """Yield for each query the share of the latest events, that share if uniform, and the mean age."""
     batch = held.queries
@@ -87,7 +96,8 @@ def _shares(
         query = Query(user_id=batch.user_ids[number], history=events, k=k)
         age = {item: len(items) - 1 - place for place, item in enumerate(items)}
         evidence = np.zeros(len(items))
-        for item in model.recommend(query, k=k).items():
+        listed = model.recommend(query, k=k).items() if lists is None else _named(model, lists[number, :k])
+        for item in listed:
             for name, amount in model.explain(query, item).by_item().items():
                 if amount > 0 and name in age:
                     evidence[age[name]] += amount
@@ -97,3 +107,7 @@ def _shares(
             weight = evidence[np.sort(ages)] / evidence.sum()
             places = np.arange(len(weight)) / (len(weight) - 1)
             yield float(weight[:latest].sum()), latest / len(weight), float(weight @ places)
+
+
+def _named(model: Recommender, numbers: NDArray[np.int32]) -> list[str]:
+    return [str(item) for item in model.item_ids[numbers[numbers >= 0]]]

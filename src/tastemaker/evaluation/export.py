@@ -143,8 +143,9 @@ def _cell(row: Row, metric: str, *, bold: bool) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    knobs, seeds = comparison.knobs, comparison.knobs.get("seeds", [])
-    several = f" Means over seeds {', '.join(map(str, seeds))} with their standard deviation." if len(seeds) > 1 else ""
+    knobs = comparison.knobs
+    seeds = next((row.spread.seeds for row in comparison.done() if row.spread is not None), ())
+    several = f" Means over seeds {', '.join(map(str, seeds))} with their standard deviation." if seeds else ""
     return (
         f"{comparison.dataset}, {comparison.protocol} (split {comparison.split_hash}), "
         f"{comparison.counts['users']:,} people, {knobs.get('candidates', '')}, {knobs.get('mask', '')}; "

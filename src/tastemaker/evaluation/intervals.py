@@ -32,10 +32,17 @@ _LIFT: Final = ("list_popularity", "history_popularity")
 
 @dataclass(frozen=True)
 class Measured:
-    """A row on its way: what was measured, once for each seed; nothing where the model was not run."""
+    """A row on its way.
+
+    Attributes:
+        row: What is known of it so far.
+        evaluations: What was measured, once for each seed; nothing where the model was not run.
+        validation: NDCG@10 of the first seed for each person of the validation part, float64 ``[v]``.
+    """
 
     row: Row
     evaluations: Sequence[Evaluation] = ()
+    validation: Values = field(default_factory=lambda: np.empty(0))
 
     def mean(self, metric: str) -> float:
         """Return the mean over seeds of a metric."""

@@ -16,7 +16,7 @@ from tastemaker.core.errors import DataError, nearest
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
 from tastemaker.evaluation import beyond
-from tastemaker.evaluation.conventions import LISTS, RANKS, SETS, USUAL
+from tastemaker.evaluation.conventions import EVIDENCE, LISTS, METRICS, RANKS, SETS, USUAL
 from tastemaker.evaluation.metrics import hits
 from tastemaker.evaluation.ranking import of_targets
 from tastemaker.evaluation.targets import NEVER, TargetRanks, per_user
@@ -40,6 +40,7 @@ class Evaluation:
         ranks: Rank of each target, int64 ``[t]``.
         shown: How much attention the first ``k`` places gave each item, float64 ``[n]``: places weigh
             ``1 / log2(rank + 1)``; ``k`` is the first cut-off.
+        kept: The lists of those queries that the judge keeps lists of, int32 ``[e, k]``; see `Judge.measure`.
     """
 
     model: str
@@ -50,6 +51,7 @@ class Evaluation:
     seconds: float
     ranks: NDArray[np.int64] = field(repr=False, default_factory=lambda: np.empty(0, np.int64))
     shown: NDArray[np.float64] = field(repr=False, default_factory=lambda: np.empty(0))
+    kept: NDArray[np.int32] = field(repr=False, default_factory=lambda: np.empty((0, 0), np.int32))
 
     @property
     def ms_per_query(self) -> float:
@@ -65,22 +67,30 @@ class Judge:
         train: What models learnt from; popularity and coldness are counted in it.
         ks: Cut-offs.
         extra: Names of metrics beside the usual ones.
+        kept: Numbers of the queries whose lists are kept, int ``[e]``, so that somebody can look at them.
 
     Raises:
         DataError: There are no cut-offs, or one below 1, or there is no such metric.
     """
 
-    def __init__(self, held: HeldOut, train: Dataset, ks: Sequence[int] = (10,), extra: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        held: HeldOut,
+        train: Dataset,
+        ks: Sequence[int] = (10,),
+        extra: Sequence[str] = (),
+        kept: Sequence[int] | NDArray[np.int64] = (),
+    ) -> None:
         check_cutoffs(ks)
         for name in extra:
-            if name not in RANKS and name not in LISTS:
-                raise DataError(
-                    f"there is no metric '{name}'", where="metrics", remedy=nearest(name, {**RANKS, **LISTS})
-                )
+            if name not in METRICS:
+                raise DataError(f"there is no metric '{name}'", where="metrics", remedy=nearest(name, METRICS))
         self.held, self.train, self.ks = held, train, tuple(ks)
+        self.kept = np.asarray(kept, dtype=np.int64)
         names = dict.fromkeys([*USUAL, *(SETS if len(held.targets) > len(held) else ()), *extra])
         self.rank_names = [name for name in RANKS if name in names]
         self.list_names = [name for name in LISTS if name in names]
+        self.evidence_names = [name for name in EVIDENCE if name in names]
         # What the catalogue lacks is told now, not when the first model is done.
         needs = {"diversity_categories": "_categories", "diversity_text": "_texts"}
         for name in self.list_names:
@@ -119,8 +129,11 @@ class Judge:
                 f"{short}@{k}": per_user(found, users) for short, found in self._of_lists(top, ranks, k).items()
             }
             values |= {f"{short}@{k}": found for short, found in self._overall(top, by_user, k).items()}
+            values |= {f"{short}@{k}": float("nan") for short in self.evidence_names}  # lists alone do not tell
         means = {name: float(found.mean()) for name, found in by_user.items() if "_popularity@" not in name}
-        ordered = [f"{short}@{k}" for k in self.ks for short in (*self.rank_names, *self.list_names)]
+        ordered = [
+            f"{short}@{k}" for k in self.ks for short in (*self.rank_names, *self.list_names, *self.evidence_names)
+        ]
         return Evaluation(
             name,
             {metric: {**values, **means}[metric] for metric in ordered},
@@ -130,6 +143,7 @@ class Judge:
             seconds,
             ranks,
             self._attention(lists[:, : self.ks[0]]),
+            lists[self.kept],
         )
 
     @cached_property

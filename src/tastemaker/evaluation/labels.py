@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tastemaker.core.errors import DataError, nearest
 
-_SMALLEST: Final = 1e-15
+SMALLEST: Final = 1e-15
 
 
 def _pairs(predicted: ArrayLike, given: ArrayLike, *, binary: bool = False) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -63,7 +63,7 @@ def log_loss(predicted: ArrayLike, labels: ArrayLike) -> float:
     scores, given = _pairs(predicted, labels, binary=True)
     if ((scores < 0) | (scores > 1)).any():
         raise DataError("the log loss needs probabilities", remedy="Send scores through a sigmoid first.")
-    kept = np.clip(scores, _SMALLEST, 1 - _SMALLEST)
+    kept = np.clip(scores, SMALLEST, 1 - SMALLEST)
     return float(-np.mean(np.where(given == 1, np.log(kept), np.log1p(-kept))))
 
 
@@ -95,6 +95,22 @@ def grouped_auc(
     group = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
     if len(group) != len(scores):
         raise DataError(f"{len(scores)} predictions cannot belong to {len(group)} groups")
+    values = auc_of_groups(scores, given, group)
+    both = ~np.isnan(values)
+    if not both.any():
+        return float("nan")
+    by = {"events": np.bincount(group), "positives": np.bincount(group, weights=given), "equal": np.ones(len(values))}
+    return float(np.average(values[both], weights=by[weights][both]))
+
+
+def auc_of_groups(scores: NDArray[Any], labels: NDArray[Any], group: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the AUC of each group, float64 ``[groups]``; NaN for those with one kind of label.
+
+    Args:
+        scores: ``[m]``.
+        labels: 0 or 1, ``[m]``.
+        group: Number of the group of each row, from 0, ``[m]``; every number occurs.
+    """
     order = np.lexsort((scores, group))
     changes = (np.diff(scores[order]) != 0) | (np.diff(group[order]) != 0)
     run = np.r_[0, np.cumsum(changes)]
@@ -103,14 +119,12 @@ def grouped_auc(
     first = np.searchsorted(group[order], group[order])
     ranks = ((starts + ends + 1) / 2)[run] - first
     size = np.bincount(group)
-    positives = np.bincount(group, weights=given)
-    total = np.bincount(group[order], weights=ranks * given[order])
-    both = (positives > 0) & (positives < size)
-    if not both.any():
-        return float("nan")
-    values = (total - positives * (positives + 1) / 2)[both] / (positives * (size - positives))[both]
-    by = {"events": size, "positives": positives, "equal": np.ones(len(size))}[weights][both]
-    return float(np.average(values, weights=by))
+    positives = np.bincount(group, weights=labels)
+    total = np.bincount(group[order], weights=ranks * labels[order])
+    pairs = positives * (size - positives)
+    found = np.full(len(size), np.nan)
+    np.divide(total - positives * (positives + 1) / 2, pairs, out=found, where=pairs > 0)
+    return found
 
 
 def auc_of_labels(predicted: ArrayLike, labels: ArrayLike) -> float:

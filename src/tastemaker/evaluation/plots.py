@@ -18,6 +18,8 @@ _LETTER: Final = 6.3
 _TOP: Final = 10
 _BOTTOM: Final = 34
 _RADIUS: Final = 4.5
+_LETTERS: Final = 24
+_BROAD_LETTER: Final = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,22 @@ def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _svg(height: float, label: str, parts: Sequence[str]) -> str:
+def _ticks_below(values: Sequence[float], scale: Scale, top: float, bottom: float, form: Format) -> list[str]:
+    """Return the grid that goes up from the horizontal axis, and its numbers as far as they have room."""
+    parts, free = [], 0.0
+    for value in values:
+        x, words = scale(value), form(value)
+        half = _BROAD_LETTER * len(words) / 2
+        parts.append(_line(x, top, x, bottom, "grid"))
+        middle = min(x, WIDTH - half)
+        if middle - half >= free:
+            parts.append(_text(middle, bottom + 15, words, "tick"))
+            free = middle + half
+    return parts
+
+
+def svg(height: float, label: str, parts: Sequence[str]) -> str:
+    """Return a drawing of `WIDTH`, which grows and shrinks with the page."""
     body = "".join(parts)
     return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(label)}">{body}</svg>'
 
@@ -114,6 +131,24 @@ def _range(values: Sequence[float], *, zero: bool) -> tuple[float, float]:
     return (low if zero and low == 0 else low - gap), (high if zero and high == 0 else high + gap)
 
 
+def shortened(label: str, letters: int = _LETTERS) -> str:
+    """Return a label that leaves room for the drawing beside it.
+
+    >>> shortened("a model with a name that nobody wants to read in full", 20)
+    'a model with a name\u2026'
+    """
+    return label if len(label) <= letters else f"{label[: letters - 1].rstrip()}\u2026"
+
+
+def _bounded(mark: Mark, y: float, left: float, scale: Scale) -> str:
+    """Return a dot with its interval at the height ``y``, or the words of its tip where it has no value."""
+    if not math.isfinite(mark.x.value):
+        return _text(left + 6, y + 4, mark.tip, "tick", "start")
+    bar = _line(scale(mark.x.low), y, scale(mark.x.high), y, "bar") if math.isfinite(mark.x.low) else ""
+    dot = f'<circle cx="{scale(mark.x.value):.1f}" cy="{y:.1f}" r="{_RADIUS}"/>'
+    return f'<g class="{mark.kind}"><title>{escape(mark.tip)}</title>{bar}{dot}</g>'
+
+
 def interval_plot(marks: Sequence[Mark], *, axis: str, form: Format, reference: float | None = None) -> str:
     """Draw one line a model: a dot with its interval, and a vertical line at ``reference``.
 
@@ -125,27 +160,18 @@ def interval_plot(marks: Sequence[Mark], *, axis: str, form: Format, reference: 
     """
     values = _finite([mark.x for mark in marks]) + ([] if reference is None else [reference])
     low, high = _range(values, zero=True)
-    left = 14 + _LETTER * max(len(mark.label) for mark in marks)
+    left = 14 + _LETTER * max(len(shortened(mark.label)) for mark in marks)
     bottom = _TOP + _ROW * len(marks)
     scale = Scale(low, high, left, WIDTH - 12)
-    parts = []
-    for tick in ticks(low, high):
-        parts.append(_line(scale(tick), _TOP, scale(tick), bottom, "grid"))
-        parts.append(_text(scale(tick), bottom + 15, form(tick), "tick"))
+    parts = _ticks_below(ticks(low, high), scale, _TOP, bottom, form)
     if reference is not None:
         parts.append(_line(scale(reference), _TOP - 4, scale(reference), bottom, "reference"))
     for number, mark in enumerate(marks):
         y = _TOP + _ROW * (number + 0.5)
-        parts.append(_text(left - 10, y + 4, mark.label, "name", "end"))
-        if not math.isfinite(mark.x.value):
-            parts.append(_text(left + 6, y + 4, mark.tip, "tick", "start"))
-            continue
-        parts.append(f'<g class="{mark.kind}"><title>{escape(mark.tip)}</title>')
-        if math.isfinite(mark.x.low):
-            parts.append(_line(scale(mark.x.low), y, scale(mark.x.high), y, "bar"))
-        parts.append(f'<circle cx="{scale(mark.x.value):.1f}" cy="{y:.1f}" r="{_RADIUS}"/></g>')
+        parts.append(_text(left - 10, y + 4, shortened(mark.label), "name", "end"))
+        parts.append(_bounded(mark, y, left, scale))
     parts.append(_text((left + WIDTH - 12) / 2, bottom + 31, axis, "axis"))
-    return _svg(bottom + _BOTTOM + 4, axis, parts)
+    return svg(bottom + _BOTTOM + 4, axis, parts)
 
 
 def scatter_plot(
@@ -162,6 +188,8 @@ def scatter_plot(
         log: Whether the horizontal axis is logarithmic.
     """
     shown = [(mark, mark.y) for mark in marks if mark.y is not None and math.isfinite(mark.x.value)]
+    if not shown:
+        return ""
     height, left = 270.0, 46.0
     across_values = [mark.x.value for mark, _ in shown]
     if log:
@@ -172,22 +200,20 @@ def scatter_plot(
     low_up, high_up = _range(_finite([y for _, y in shown]), zero=True)
     scale_up = Scale(low_up, high_up, height, _TOP + 8)
     parts = [_text(4, _TOP + 2, up, "axis", "start")]
-    for tick in log_ticks(low, high) if log else ticks(low, high):
-        parts.append(_line(scale(tick), _TOP + 8, scale(tick), height, "grid"))
-        parts.append(_text(scale(tick), height + 16, form(tick), "tick"))
+    parts += _ticks_below(log_ticks(low, high) if log else ticks(low, high), scale, _TOP + 8, height, form)
     for tick in ticks(low_up, high_up):
         parts.append(_line(left, scale_up(tick), WIDTH - 14, scale_up(tick), "grid"))
         parts.append(_text(left - 7, scale_up(tick) + 4, form_up(tick), "tick", "end"))
     spots = [(scale(mark.x.value), scale_up(y.value)) for mark, y in shown]
-    labels = _labels([mark.label for mark, _ in shown], spots, (left, WIDTH - 4.0, _TOP + 8.0, height))
+    labels = _labels([shortened(mark.label) for mark, _ in shown], spots, (left, WIDTH - 4.0, _TOP + 8.0, height))
     for (mark, y), (x_spot, y_spot), label in zip(shown, spots, labels, strict=True):
         parts.append(f'<g class="{mark.kind}"><title>{escape(mark.tip)}</title>')
         if math.isfinite(y.low):
             parts.append(_line(x_spot, scale_up(y.low), x_spot, scale_up(y.high), "thin"))
         parts.append(f'<circle cx="{x_spot:.1f}" cy="{y_spot:.1f}" r="{_RADIUS}"/></g>')
-        parts.append(_text(label[0], label[1], mark.label, "name", "start"))
+        parts.append(_text(label[0], label[1], shortened(mark.label), "name", "start"))
     parts.append(_text((left + WIDTH - 14) / 2, height + 32, across, "axis"))
-    return _svg(height + _BOTTOM + 4, f"{up} against {across}", parts)
+    return svg(height + _BOTTOM + 4, f"{up} against {across}", parts)
 
 
 Box = tuple[float, float, float, float]

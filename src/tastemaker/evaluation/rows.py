@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from tastemaker.evaluation.bootstrap import Interval
+from tastemaker.evaluation.entries import Entry
 from tastemaker.evaluation.gaps import Provider
 from tastemaker.evaluation.significance import LEVEL
 
@@ -47,9 +48,23 @@ class SliceRow:
             "users": self.users,
             "targets": self.targets,
             "small": self.small,
-            "metrics": {name: bounds_json(known) for name, known in self.metrics.items()},
-            "vs_baseline": {name: bounds_json(known) for name, known in self.vs_baseline.items()},
+            "metrics": all_bounds_json(self.metrics),
+            "vs_baseline": all_bounds_json(self.vs_baseline),
         }
+
+    @classmethod
+    def from_json(cls, entry: Entry) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(
+            entry["family"].text(),
+            entry["name"].text(),
+            entry["queries"].whole(),
+            entry["users"].whole(),
+            entry["targets"].whole(),
+            entry["small"].flag(),
+            all_bounds(entry["metrics"]),
+            all_bounds(entry["vs_baseline"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,28 @@ class Gap:
             "providers": plain([asdict(each) for each in self.providers]),
         }
 
+    @classmethod
+    def from_json(cls, entry: Entry) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(
+            entry["family"].text(),
+            entry["metric"].text(),
+            bounds(entry["value"]),
+            entry["best"].text(),
+            entry["worst"].text(),
+            [
+                Provider(
+                    each["name"].text(),
+                    each["items"].number(),
+                    each["events"].number(),
+                    each["exposure"].number(),
+                    each["recall"].number(),
+                    each["targets"].whole(),
+                )
+                for each in entry["providers"].each()
+            ],
+        )
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -109,6 +146,17 @@ class Spread:
         """Return it as JSON values."""
         metrics = {name: {"values": plain(v), "sd": plain(self.deviation(name))} for name, v in self.values.items()}
         return {"seeds": list(self.seeds), "metrics": metrics}
+
+    @classmethod
+    def from_json(cls, entry: Entry) -> Self:
+        """Read what `to_json` wrote."""
+        seeds = tuple(seed.whole() for seed in entry["seeds"].each())
+        values = {}
+        for name, known in entry["metrics"].items():
+            values[name] = [value.number() for value in known["values"].each()]
+            if len(values[name]) != len(seeds):
+                known["values"].refuse(f"a list of {len(seeds)} numbers, one a seed,")
+        return cls(seeds, values)
 
 
 @dataclass(frozen=True)
@@ -175,8 +223,8 @@ class Row:
             "model": self.model,
             "status": self.status,
             **({"reason": self.reason} if self.reason else {}),
-            "metrics": {name: bounds_json(known) for name, known in self.metrics.items()},
-            "vs_baseline": {name: bounds_json(known) for name, known in self.vs_baseline.items()},
+            "metrics": all_bounds_json(self.metrics),
+            "vs_baseline": all_bounds_json(self.vs_baseline),
             "valid": plain(self.valid),
             "settings": plain(self.settings),
             "settings_tried": self.settings_tried,
@@ -186,12 +234,47 @@ class Row:
             "ms_per_query": plain(self.ms_per_query),
             "peak_mb": plain(self.peak_mb),
             "rank_hash": self.rank_hash,
+            "unknown_targets": self.unknown_targets,
             "p_values": {name: {"p": plain(p), "holm": plain(q)} for name, (p, q) in self.p_values.items()},
             "slices": [part.to_json() for part in self.slices],
             "gaps": [gap.to_json() for gap in self.gaps],
             "seeds": None if self.spread is None else self.spread.to_json(),
             "lists": plain(self.lists),
         }
+
+    @classmethod
+    def from_json(cls, entry: Entry) -> Self:
+        """Read what `to_json` wrote."""
+        spread, lists = entry.known("seeds"), entry.known("lists")
+        peak, ranks = entry.known("peak_mb"), entry.known("rank_hash")
+        return cls(
+            entry["model"].text(),
+            entry["status"].text(),
+            entry["reason"].text() if "reason" in entry.mapping() else None,
+            all_bounds(entry["metrics"]),
+            all_bounds(entry["vs_baseline"]),
+            {name: value.number() for name, value in entry["valid"].items()},
+            entry["settings"].mapping(),
+            entry["settings_tried"].whole(),
+            entry["fit_seconds"].number(),
+            entry["evaluate_seconds"].number(),
+            entry["ms_per_query"].number(),
+            None if peak is None else peak.number(),
+            None if ranks is None else ranks.text(),
+            entry["unknown_targets"].whole(),
+            {name: (known["p"].number(), known["holm"].number()) for name, known in entry["p_values"].items()},
+            [SliceRow.from_json(part) for part in entry["slices"].each()],
+            [Gap.from_json(gap) for gap in entry["gaps"].each()],
+            None if spread is None else Spread.from_json(spread),
+            None if lists is None else _lists(lists),
+        )
+
+
+def _lists(entry: Entry) -> dict[str, Any]:
+    """Read what is known of lists from elsewhere: three texts and counts."""
+    texts = ("file", "order", "seen_items")
+    counts = {name: value.whole() for name, value in entry.items() if name not in texts}
+    return {**{name: entry[name].text() for name in texts}, **counts}
 
 
 def plain(value: Any) -> Any:
@@ -214,3 +297,18 @@ def plain(value: Any) -> Any:
 def bounds_json(known: Interval) -> dict[str, float | None]:
     """Return a value and its interval as JSON values."""
     return {"value": plain(known.value), "low": plain(known.low), "high": plain(known.high)}
+
+
+def bounds(entry: Entry) -> Interval:
+    """Read what `bounds_json` wrote."""
+    return Interval(entry["value"].number(), entry["low"].number(), entry["high"].number())
+
+
+def all_bounds_json(known: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
+    """Return values with their intervals, metric by metric, as JSON values."""
+    return {name: bounds_json(value) for name, value in known.items()}
+
+
+def all_bounds(entry: Entry) -> dict[str, Interval]:
+    """Read what `all_bounds_json` wrote."""
+    return {name: bounds(value) for name, value in entry.items()}

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.evaluation.bootstrap import STANDARD_ERRORS_DETECTABLE
+from tastemaker.evaluation.entries import Entry
 
 LEVEL: Final = 0.05
 RELATED: Final = 0.5
@@ -101,3 +102,9 @@ class Detectable:
         values = {name: getattr(self, name) for name in ("spread", "related", "unrelated")}
         finite = {name: value if np.isfinite(value) else None for name, value in values.items()}
         return {"metric": self.metric, "baseline": self.baseline, "users": self.users, **finite}
+
+    @classmethod
+    def from_json(cls, entry: Entry) -> Self:
+        """Read what `to_json` wrote."""
+        spread, related, unrelated = (entry[name].number() for name in ("spread", "related", "unrelated"))
+        return cls(entry["metric"].text(), entry["baseline"].text(), entry["users"].whole(), spread, related, unrelated)

@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tastemaker.core.clock import MICROSECONDS_PER_DAY
 from tastemaker.core.errors import DataError, nearest
+from tastemaker.core.query import NO_TIME
 from tastemaker.data.dataset import Dataset
 from tastemaker.evaluation.conventions import RANKS
 from tastemaker.evaluation.judge import Judge, membership
@@ -33,7 +35,7 @@ class Part:
     """A part of the targets.
 
     Attributes:
-        family: What divides the test: ``popularity``, ``history``, ``category``, or ``group:COLUMN``.
+        family: What divides the test: ``popularity``, ``history``, ``day``, ``category``, or ``group:COLUMN``.
         name: Which part of it.
         targets: Which targets belong to it, bool ``[t]``.
         queries: How many queries have a target in it.
@@ -64,6 +66,8 @@ def parts(judge: Judge, groups: Sequence[str] = ()) -> list[Part]:
       training events, counted from the most popular, are the ``head``, those of the next third the ``torso``, the
       rest the ``tail``.
     - ``history``: how many events came before.
+    - ``day``: whether the answer came on the ``same day`` (UTC) as the last event of the history, as what lies in one
+      basket does, or on a ``later day``; only where both times are known.
     - ``category``: whether the answer shares a category with anything in the history (``known``) or not (``new to
       the person``); only where the catalogue has categories.
     - ``group:COLUMN``: the value of a column of people; values beyond the twelve most frequent are ``other``.
@@ -79,6 +83,8 @@ def parts(judge: Judge, groups: Sequence[str] = ()) -> list[Part]:
     for low, high in BANDS:
         name = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"
         named["history", name] = (length >= low) & (length <= (np.inf if high is None else high))
+    same, later = _days(judge)
+    named["day", "same day"], named["day", "later day"] = same, later
     if "categories" in judge.train.catalogue.frame.columns:
         known = _category_known(judge)
         named["category", "known"], named["category", "new to the person"] = known, ~known
@@ -103,6 +109,20 @@ def _popularity(judge: Judge) -> NDArray[np.int64]:
     before[-1] = 0
     third = np.minimum(3 * before / max(counts.sum(), 1), 2).astype(np.int64)
     return np.where(judge.popularity_of_targets > 0, third[judge.targets], -1)
+
+
+def _days(judge: Judge) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return whether each target came on the day of the last event before it, and whether on a later one, bool ``[t]``.
+
+    Both are false where a time is unknown.
+    """
+    queries = judge.held.queries
+    last = np.full(len(queries), NO_TIME)
+    asked = queries.ends > queries.starts
+    last[asked] = queries.timestamps[queries.ends[asked] - 1]
+    known = (last != NO_TIME) & (queries.now != NO_TIME)
+    same = queries.now // MICROSECONDS_PER_DAY == last // MICROSECONDS_PER_DAY
+    return (known & same)[judge.held.query], (known & ~same)[judge.held.query]
 
 
 def _category_known(judge: Judge) -> NDArray[np.bool_]:

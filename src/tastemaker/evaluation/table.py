@@ -12,7 +12,9 @@ from rich.text import Text
 
 from tastemaker.evaluation.bootstrap import Interval
 from tastemaker.evaluation.comparison import Comparison, Row
-from tastemaker.evaluation.wording import NOTHING, headline, percent
+from tastemaker.evaluation.probes.report import summary
+from tastemaker.evaluation.wording import headline
+from tastemaker.evaluation.written import NOTHING, percent
 
 _SIGNIFICANT: Final = "*"
 _LINE: Final = ("mask", "ties", "interval", "train_on_valid")
@@ -25,6 +27,8 @@ def terminal_report(comparison: Comparison) -> Group:
     if resolution:
         marked = f"{_SIGNIFICANT} differs from {comparison.baseline}, corrected for the number of rows (Holm)."
         lines.append(Text(f"{marked} {resolution}", style="dim"))
+    if comparison.probes:
+        lines.append(Text(summary(comparison.probes), style="dim"))
     lines.extend(Text(note, style="yellow") for note in comparison.notes())
     return Group(ladder_table(comparison), *lines)
 
@@ -58,7 +62,7 @@ def ladder_table(comparison: Comparison) -> Table:
             _bounded(row.metrics[metric]),
             _difference(row, comparison),
             *([_over_seeds(row, metric)] if several else []),
-            _short(row.metrics[f"hr@{k}"].value),
+            short(row.metrics[f"hr@{k}"].value),
             percent(row.metrics[f"coverage@{k}"].value),
             percent(row.metrics[f"popularity_lift@{k}"].value, sign=True).replace(" ", ""),
             NOTHING if row.lists is not None else str(row.settings_tried),
@@ -68,22 +72,22 @@ def ladder_table(comparison: Comparison) -> Table:
     return table
 
 
-def _short(value: float, pattern: str = ".4f") -> str:
+def short(value: float, pattern: str = ".4f") -> str:
     """Write a share without the zero before its point.
 
-    >>> _short(0.1132), _short(-0.0784, "+.3f"), _short(1.0)
+    >>> short(0.1132), short(-0.0784, "+.3f"), short(1.0)
     ('.1132', '-.078', '1.0000')
     """
     return f"{value:{pattern}}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{pattern}}"
 
 
 def _over_seeds(row: Row, metric: str) -> str:
-    return NOTHING if row.spread is None else _short(row.spread.deviation(metric))
+    return NOTHING if row.spread is None else short(row.spread.deviation(metric))
 
 
 def _bounded(known: Interval) -> Text:
-    bounds = f"[{_short(known.low, '.3f')},{_short(known.high, '.3f')}]"
-    return Text.assemble(_short(known.value), " ", (bounds, "dim"))
+    bounds = f"[{short(known.low, '.3f')},{short(known.high, '.3f')}]"
+    return Text.assemble(short(known.value), " ", (bounds, "dim"))
 
 
 def _difference(row: Row, comparison: Comparison) -> Text:
@@ -93,8 +97,8 @@ def _difference(row: Row, comparison: Comparison) -> Text:
     style, mark = "", ""
     if row.clear(comparison.headline_metric):
         style, mark = "green" if known.low > 0 else "red", _SIGNIFICANT
-    bounds = f"[{_short(known.low, '+.3f')},{_short(known.high, '+.3f')}]"
-    return Text.assemble((_short(known.value, "+.4f") + mark, style), " ", (bounds, "dim"))
+    bounds = f"[{short(known.low, '+.3f')},{short(known.high, '+.3f')}]"
+    return Text.assemble((short(known.value, "+.4f") + mark, style), " ", (bounds, "dim"))
 
 
 def knobs_line(comparison: Comparison) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from tastemaker.evaluation.comparison import plain
+from tastemaker.evaluation.entries import Entry
+from tastemaker.evaluation.rows import plain
 
 Verdict = Literal["clean", "not run", "suspicious", "leak"]
 
@@ -52,6 +53,29 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """Return the finding as JSON values; what is not a number is ``null``."""
         return {name: plain(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, entry: Entry) -> Self:
+        """Read what `to_json` wrote."""
+        verdict = next((known for known in SEVERITY if known == entry["verdict"].value), None)
+        if verdict is None:
+            entry["verdict"].refuse(f"one of {', '.join(SEVERITY)}")
+        chance = [bound.number() for bound in entry["chance"].each()]
+        if len(chance) != 2:
+            entry["chance"].refuse("a list of two numbers")
+        value, expected, p_value, level = (entry[name].number() for name in ("value", "expected", "p_value", "level"))
+        return cls(
+            entry["probe"].text(),
+            entry["subject"].text(),
+            verdict,
+            value,
+            expected,
+            (chance[0], chance[1]),
+            p_value,
+            level,
+            entry["message"].text(),
+            entry["remedy"].text(),
+        )
 
 
 def not_run(probe: str, subject: str, reason: str) -> Finding:

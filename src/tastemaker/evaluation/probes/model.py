@@ -54,7 +54,7 @@ def probe_model(
     run = run or Run()
     held = split.test.sample(queries, run.rng("probe queries"))
     level = false_alarms / _STATISTICAL
-    with run.track(f"probing {make().name}", 2 * max(repeats, 2) + 1) as advance:
+    with run.limited(), run.track(f"probing {make().name}", 2 * max(repeats, 2) + 1) as advance:
         fitted = make().fit(split.train, split.valid, run=run)
         advance(1)
         lists = lists_of(fitted, held, k, run)

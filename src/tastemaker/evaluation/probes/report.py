@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any, Final
 
 from rich import box
@@ -11,8 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from tastemaker.evaluation.comparison import plain
+from tastemaker.evaluation.pages import frame
 from tastemaker.evaluation.probes.finding import FALSE_ALARMS, SEVERITY, Finding, Verdict, worst
+from tastemaker.evaluation.rows import plain
 
 _STYLES: Final[dict[Verdict, str]] = {"clean": "green", "not run": "dim", "suspicious": "yellow", "leak": "bold red"}
 
@@ -68,21 +68,26 @@ def terminal_report(findings: Sequence[Finding]) -> Group:
 
 
 def html_section(findings: Sequence[Finding]) -> str:
-    """Return a ``section`` for a page of our reports: one line a finding, what is wrong first; no script, no style."""
+    """Return a ``section`` for a page of ours: one line a finding, what is wrong first; it says so if there is none."""
+    if not findings:
+        return frame.section("Probes", frame.words(summary(findings)))
     ordered = sorted(findings, key=lambda finding: -SEVERITY.index(finding.verdict))
-    rows = "".join(_row(finding) for finding in ordered)
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Probe", "Of", "Verdict", "Value", "Expected", "Seen"))
-    return (
-        f"<section><h2>Probes</h2><p>{escape(summary(findings))}</p>"
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    rows = (
+        frame.row(
+            finding.probe,
+            [
+                frame.cell(finding.subject, kind="subject"),
+                frame.cell(finding.verdict, kind=f"verdict {finding.verdict.replace(' ', '-')}"),
+                frame.cell(_number(finding.value) or "-"),
+                frame.cell(_number(finding.expected) or "-"),
+                frame.cell(f"{finding.message} {finding.remedy}".strip(), kind="words"),
+            ],
+        )
+        for finding in ordered
     )
-
-
-def _row(finding: Finding) -> str:
-    seen = f"{finding.message} {finding.remedy}".strip()
-    cells = (finding.subject, finding.verdict, _number(finding.value), _number(finding.expected), seen)
-    columns = "".join(f"<td>{escape(cell) or '-'}</td>" for cell in cells)
-    return f'<tr><th scope="row">{escape(finding.probe)}</th>{columns}</tr>'
+    left = [frame.head("Probe"), *(frame.head(name, kind="left") for name in ("Of", "Verdict"))]
+    heads = [*left, *frame.heads("Value", "Expected"), frame.head("Seen", kind="left")]
+    return frame.section("Probes", frame.words(summary(findings)), frame.table(heads, rows))
 
 
 def _number(value: float, pattern: str = ".4f") -> str:
