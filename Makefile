@@ -60,7 +60,7 @@ bench-ladder: ## EASE, iALS and one answer of every model; ARGS="--rivals VENV_D
 	$(call setup,dev)
 	$(python) benchmarks/ladder.py $(ARGS)
 
-locks := build core dev serve docs local postgres ray zstd torch
+locks := build core dev serve docs local postgres ray tune boost zstd torch
 compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
 	--custom-compile-command "make lock"
 

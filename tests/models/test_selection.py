@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 import pytest
+from threadpoolctl import threadpool_info
 
 from tastemaker.core.errors import DataError, NotFittedError
 from tastemaker.core.query import Query, QueryBatch
@@ -181,3 +182,15 @@ def test_a_fusion_is_incremental_if_what_it_listens_to_is() -> None:
     assert len(deaf.recommend(history=["i001"], k=5)) == 5
     both = Fusion({"rules": SequentialRules(), "ease": EASE()}).fit(small_shop())
     assert not both.capabilities.incremental
+
+
+def test_a_fit_keeps_to_the_threads_of_the_run() -> None:
+    found: set[int] = set()
+
+    class Watching(Oracle):
+        def _learn(self, train: Dataset, settings: Settings) -> None:
+            found.update(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+            super()._learn(train, settings)
+
+    Watching(sharp=True, useless=1).fit(SPLIT.train, run=Run(threads=2))
+    assert found == {2}

@@ -18,7 +18,10 @@ from tastemaker.cli import (
     import_commands,
     model_commands,
     probe_commands,
+    report_commands,
+    reproduce_commands,
     serve,
+    tune,
 )
 from tastemaker.cli.options import ManyValuesCommand
 from tastemaker.cli.output import EXIT_CODES, report, report_usage, wants_traceback
@@ -120,7 +123,10 @@ app.add_typer(data_commands.app, name="data", rich_help_panel="Data and settings
 app.add_typer(config_commands.app, name="config", rich_help_panel="Data and settings")
 app.command("compare", rich_help_panel="Models")(evaluate_commands.compare)
 app.command("evaluate", rich_help_panel="Models")(evaluate_commands.evaluate)
+app.command("report", rich_help_panel="Models")(report_commands.report)
 app.command("probe", rich_help_panel="Models")(probe_commands.probe)
+app.command("tune", rich_help_panel="Models")(tune.tune)
+app.command("reproduce", rich_help_panel="Models")(reproduce_commands.reproduce)
 app.command("train", rich_help_panel="Models")(model_commands.train)
 app.command("recommend", cls=ManyValuesCommand, rich_help_panel="Recommendations")(model_commands.recommend)
 app.command("similar", rich_help_panel="Recommendations")(model_commands.similar)

@@ -41,6 +41,19 @@ Provider = Annotated[
     str | None, typer.Option("--provider", metavar="COLUMN", help="A column of items that says whose they are.")
 ]
 
+NoProbes = Annotated[
+    bool, typer.Option("--no-probes", help="Do not look for leaks in the data first; it takes seconds, or minutes.")
+]
+Examples = Annotated[
+    int,
+    typer.Option(
+        "--examples",
+        metavar="N",
+        min=0,
+        help="How many people of the test the report shows with their lists; 0 keeps people out of it.",
+    ),
+]
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -49,6 +62,7 @@ class Asked:
     Attributes:
         lists: Names and files of lists from elsewhere; no name stands for that of the file.
         options: What `tastemaker.evaluation.compare` is told.
+        probes: Whether the data are probed for leaks.
         page: Where to write the page.
         latex: Where to write a LaTeX table.
         csv: Where to write CSV.
@@ -56,6 +70,7 @@ class Asked:
 
     lists: Sequence[tuple[str | None, Path]] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    probes: bool = True
     page: Path | None = None
     latex: Path | None = None
     csv: Path | None = None
@@ -72,6 +87,8 @@ class Asked:
         page: Path | None,
         latex: Path | None,
         csv: Path | None,
+        no_probes: bool,
+        examples: int,
     ) -> Asked:
         """Read the options of a command line."""
         if seen not in ("keep", "drop"):
@@ -90,5 +107,6 @@ class Asked:
             "metrics": metrics or (),
             "groups": groups or (),
             "provider": provider,
+            "examples": examples,
         }
-        return cls(named, chosen, page, latex, csv)
+        return cls(named, chosen, not no_probes, page, latex, csv)

@@ -126,7 +126,7 @@ def _compare(work: Workspace, dataset: Dataset) -> DenseRecommender:
     from tastemaker.models import DenseRecommender
 
     models = ladder(["ladder", MODEL])
-    comparison = compared(work, models, work.split(dataset))
+    comparison = compared(work, models, work.split(dataset), dataset=dataset)
     show_comparison(work, comparison)
     row = next(row for row in comparison.rows if row.model == MODEL)
     model = models[MODEL]

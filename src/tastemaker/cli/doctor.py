@@ -25,6 +25,8 @@ EXTRAS: Final = {
     "local": (("xllamacpp",), "language models in this process"),
     "postgres": (("psycopg", "pgvector"), "events and vectors in PostgreSQL"),
     "ray": (("ray",), "training on several machines"),
+    "tune": (("optuna",), "searching the hyper-parameters of a model"),
+    "boost": (("lightgbm",), "boosted trees that rank what a fusion found"),
 }
 """Extra -> the modules it brings, and what for."""
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import typer
 
 from tastemaker.cli import asked as asked_for
-from tastemaker.cli import options
+from tastemaker.cli import options, prediction_commands, tuned
 from tastemaker.cli.output import Output, write_json
 
 if TYPE_CHECKING:
     from tastemaker.cli.workspace import Workspace
     from tastemaker.core.recommender import Recommender
-    from tastemaker.data import Split
+    from tastemaker.data import Dataset, Split
     from tastemaker.evaluation import Comparison
+    from tastemaker.models import Tuning
 
 COUNTS: Final = "sequential-rules"
 """The counting baseline, without which nothing is reported."""
@@ -27,6 +28,7 @@ def compare(
     models: Annotated[
         str | None, typer.Option("--models", metavar="A,B,C", help="Names of models; `ladder` stands for all of ours.")
     ] = None,
+    task: prediction_commands.Task = prediction_commands.RANKING,
     source: options.Source = None,
     data: options.Data = None,
     protocol: options.Protocol = None,
@@ -35,13 +37,17 @@ def compare(
     seen: asked_for.SeenItems = "keep",
     k: asked_for.Cutoffs = None,
     seed: options.Seed = None,
+    threads: options.Threads = None,
     seeds: asked_for.Seeds = None,
     metric: asked_for.Metrics = None,
     group: asked_for.Groups = None,
     provider: asked_for.Provider = None,
+    tuned_in: tuned.Tuned = None,
     report: asked_for.Report = None,
     latex: asked_for.Latex = None,
     csv: asked_for.Csv = None,
+    no_probes: asked_for.NoProbes = False,
+    examples: asked_for.Examples = 3,
     config: options.Config = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
@@ -49,7 +55,10 @@ def compare(
     """Fit models on the training part, choose on the validation part, and report on the test part, with intervals."""
     from tastemaker.cli.workspace import Workspace
 
+    prediction_commands.check_task(task)
+    tunings = tuned.read(tuned_in, rankings=task == prediction_commands.RANKING)
     given = {
+        **tuned.overrides(tunings),
         "evaluate.models": [name.strip() for name in models.split(",") if name.strip()] if models else None,
         "data.source": source,
         "data.path": None if data is None else str(data),
@@ -57,35 +66,51 @@ def compare(
         **options.knob_values(knob),
         "evaluate.k": k or None,
         "run.seed": seed,
+        "run.threads": threads,
     }
-    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv)
+    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples)
     work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, given)
-    chosen = ladder(work.settings.evaluate.models)
+    if task != prediction_commands.RANKING:
+        prediction_commands.compare_task(work, task, asked, tunings)
+        return
+    chosen = ladder([*work.settings.evaluate.models, *tunings], work.settings.models.tables())
     dataset = work.dataset()
-    show_comparison(work, compared(work, chosen, work.split(dataset), asked), asked)
+    show_comparison(work, compared(work, chosen, work.split(dataset), asked, tunings, dataset), asked)
 
 
-def ladder(names: list[str]) -> dict[str, Recommender]:
+def ladder(names: list[str], given: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Recommender]:
     """Return unfitted models by name, the counting baseline among them; ``ladder`` stands for all of ours.
+
+    Args:
+        names: Names of models.
+        given: Name of a model -> hyper-parameters that are not to be chosen.
 
     Raises:
         ModelError: There is no model of that name.
     """
-    from tastemaker.models import LADDER, make_model
+    from tastemaker.models import LADDER, make_models
 
     wanted = [model for name in names for model in (LADDER if name == "ladder" else (name,))]
     if COUNTS not in wanted:
         wanted.insert(0, COUNTS)
-    return {name: make_model(name) for name in dict.fromkeys(wanted)}
+    return {**make_models(wanted, given)}
 
 
 def compared(
-    work: Workspace, models: Mapping[str, Recommender], split: Split, asked: asked_for.Asked | None = None
+    work: Workspace,
+    models: Mapping[str, Recommender],
+    split: Split,
+    asked: asked_for.Asked | None = None,
+    tunings: Mapping[str, Tuning] | None = None,
+    dataset: Dataset | None = None,
 ) -> Comparison:
     """Compare models as the settings say, and say first how small a difference the test can show.
 
+    The data set that the split was made of, where it is given, is probed for leaks unless that was not wanted.
+
     Raises:
         DataError: A file of lists cannot be used.
+        LeakError: Settings were tuned on another split.
         ModelError: Not one of the models could be run.
     """
     from tastemaker.core.errors import ModelError
@@ -93,6 +118,7 @@ def compared(
     from tastemaker.evaluation.runs import read_run
 
     asked = asked or asked_for.Asked()
+    tuned.refuse_other_split(tunings or {}, split)
     found = compare_models(
         models,
         split,
@@ -101,11 +127,12 @@ def compared(
         baseline=COUNTS,
         lists=[read_run(file, name) for name, file in asked.lists],
         announce=lambda known: work.out.print(known.sentence()),
+        probe=dataset if asked.probes else None,
         **asked.options,
     )
     if not any(row.status == "ok" for row in found.rows):
         raise ModelError(f"no model could be run: {found.rows[0].reason}", where=found.rows[0].model)
-    return found
+    return tuned.noted(found, tunings or {}, work.settings.models.tables())
 
 
 def show_comparison(work: Workspace, comparison: Comparison, asked: asked_for.Asked | None = None) -> list[Path]:
@@ -160,13 +187,17 @@ def evaluate(
     seen: asked_for.SeenItems = "keep",
     k: asked_for.Cutoffs = None,
     seed: options.Seed = None,
+    threads: options.Threads = None,
     seeds: asked_for.Seeds = None,
     metric: asked_for.Metrics = None,
     group: asked_for.Groups = None,
     provider: asked_for.Provider = None,
+    tuned_in: tuned.Tuned = None,
     report: asked_for.Report = None,
     latex: asked_for.Latex = None,
     csv: asked_for.Csv = None,
+    no_probes: asked_for.NoProbes = False,
+    examples: asked_for.Examples = 3,
     config: options.Config = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
@@ -181,7 +212,9 @@ def evaluate(
 
     if model is not None and folder is not None:
         raise typer.BadParameter("give a name or a folder, not both", param_hint="--model / --folder")
+    tunings = tuned.read(tuned_in, rankings=True)
     given = {
+        **tuned.overrides(tunings),
         "train.model": model,
         "data.source": source,
         "data.path": None if data is None else str(data),
@@ -189,20 +222,26 @@ def evaluate(
         **options.knob_values(knob),
         "evaluate.k": k or None,
         "run.seed": seed,
+        "run.threads": threads,
     }
-    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv)
+    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples)
     work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, given)
     if write_queries is not None:
         show_queries(work, write_queries)
         return
     if folder is None:
-        models = ladder([work.settings.train.model] if model is not None or not asked.lists else [])
-        split = work.split(work.dataset())
+        named = [work.settings.train.model] if model is not None or not asked.lists else []
+        models = ladder(named, work.settings.models.tables())
+        dataset = work.dataset()
+        split = work.split(dataset)
     else:
         kept = load_model(folder)
-        split = work.split(work.dataset())
-        models = ladder([]) | {f"{kept.name} ({folder.name})": as_saved(kept, split, folder)}
-    show_comparison(work, compared(work, models, split, asked), asked)
+        dataset = work.dataset()
+        split = work.split(dataset)
+        models = ladder([], work.settings.models.tables()) | {
+            f"{kept.name} ({folder.name})": as_saved(kept, split, folder)
+        }
+    show_comparison(work, compared(work, models, split, asked, tunings, dataset), asked)
 
 
 def show_queries(work: Workspace, folder: Path) -> None:

@@ -49,7 +49,8 @@ def by_item(engine: Engine, contributions: Contributions) -> Amounts:
     others: dict[str, float] = {}
     for part in contributions.parts:
         if part.kind != "item":
-            label = f'the words "{part.name}"' if part.kind == "text" else part.kind
+            named = {"text": f'the words "{part.name}"', "feature": part.name}
+            label = named.get(part.kind, part.kind)
             others[label] = others.get(label, 0.0) + part.amount
     return found + [(label, label, amount) for label, amount in sorted(others.items(), key=lambda pair: -pair[1])]
 

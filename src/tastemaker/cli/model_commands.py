@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tastemaker.cli import options
+from tastemaker.cli import options, tuned
 from tastemaker.cli.output import Output, write_json
 
 if TYPE_CHECKING:
@@ -26,12 +26,15 @@ def train(
     source: options.Source = None,
     data: options.Data = None,
     protocol: options.Protocol = None,
+    knob: options.Knobs = None,
     hold_out: Annotated[
         bool,
         typer.Option("--hold-out", help="Keep the model of the training part alone, so that `evaluate` may test it."),
     ] = False,
     out_folder: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where to keep the model.")] = None,
+    tuned_in: tuned.Tuned = None,
     seed: options.Seed = None,
+    threads: options.Threads = None,
     config: options.Config = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
@@ -40,22 +43,29 @@ def train(
     from tastemaker.cli.workspace import Workspace, refuse_foreign_folder
     from tastemaker.models import make_model
 
+    tunings = tuned.read(tuned_in)
     given = {
-        "train.model": model,
+        **tuned.overrides(tunings),
+        "train.model": model or (next(iter(tunings)) if len(tunings) == 1 else None),
         "train.folder": _text(out_folder),
         "data.source": source,
         "data.path": _text(data),
         "split.protocol": protocol,
+        **options.knob_values(knob),
         "run.seed": seed,
+        "run.threads": threads,
     }
     work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, given)
     folder = Path(work.settings.train.folder)
     refuse_foreign_folder(folder, "config.json")
-    unfitted = make_model(work.settings.train.model)
+    unfitted = make_model(work.settings.train.model, work.settings.models.tables())
     dataset = work.dataset()
     split = work.split(dataset)
+    if hold_out:
+        tuned.refuse_other_split(tunings, split)
     began = time.perf_counter()
     fitted = unfitted.fit(split.train, split.valid, run=work.run)
+    fitted.settings_tried_ += tuned.trials(tunings, work.settings.train.model)
     kept = keep(fitted, dataset, folder, work, hold_out=hold_out)
     left_out = dict(getattr(fitted, "left_out_", {}))
     _show_trained(work, kept, split, folder, left_out, hold_out=hold_out, seconds=time.perf_counter() - began)

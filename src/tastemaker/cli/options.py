@@ -31,6 +31,10 @@ Knobs = Annotated[
     typer.Option("--knob", metavar="NAME=VALUE", help="A knob of the protocol, such as ties=shuffle; again for more."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same numbers.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", help="Threads of matrix products: 1, or what TASTEMAKER_THREADS says."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON, and nothing else to standard output.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress bars.")]
 ModelFolder = Annotated[

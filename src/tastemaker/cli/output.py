@@ -27,6 +27,7 @@ EXIT_CODES: Final = {
     8: "an extra is not installed",
     9: "a service cannot start: its port is in use",
     10: "a file or folder cannot be written",
+    11: "what was measured anew differs from its record",
     130: "interrupted with Ctrl-C",
 }
 INTERRUPTED: Final = 130
@@ -75,15 +76,16 @@ class Output:
             self._stderr = _console(stderr=True)
         return self._stderr
 
-    def run(self, seed: int = 0) -> Run:
-        """Return a `Run` that reports on this terminal."""
-        from tastemaker.core.run import Run
+    def run(self, seed: int = 0, threads: int | None = None) -> Run:
+        """Return a `Run` that reports on this terminal; without ``threads`` it takes the usual number."""
+        from tastemaker.core.run import Run, default_threads
 
+        threads = threads or default_threads()
         if not self._progress or self.as_json or not sys.stderr.isatty():
-            return Run(seed=seed)
+            return Run(seed=seed, threads=threads)
         from tastemaker.cli.progress import TerminalProgress
 
-        return Run(seed=seed, progress=TerminalProgress(self.stderr))
+        return Run(seed=seed, threads=threads, progress=TerminalProgress(self.stderr))
 
     def choose(self, question: str, candidates: list[tuple[str, str]]) -> str | None:
         """Ask which item is meant and return its id, or None for "none of these"."""

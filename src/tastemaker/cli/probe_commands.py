@@ -24,6 +24,7 @@ def probe(
         str | None, typer.Option("--model", metavar="NAME", help="Also probe this model; it is fitted several times.")
     ] = None,
     seed: options.Seed = None,
+    threads: options.Threads = None,
     config: options.Config = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
@@ -42,6 +43,7 @@ def probe(
         "split.protocol": protocol,
         **options.knob_values(knob),
         "run.seed": seed,
+        "run.threads": threads,
     }
     work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, given)
     dataset = work.dataset()
@@ -61,5 +63,5 @@ def _probed(work: Workspace, name: str, split: Split) -> list[Finding]:
     from tastemaker.models import make_model
     from tastemaker.models.refit import unfitted_copy
 
-    chosen = make_model(name).fit(split.train, split.valid, run=work.run)
+    chosen = make_model(name, work.settings.models.tables()).fit(split.train, split.valid, run=work.run)
     return probe_model(lambda: unfitted_copy(chosen), split, run=work.run)

@@ -44,12 +44,13 @@ def run(work: Workspace, engine: Engine) -> None:
 
     chosen = work.settings.serve
     work.out.note(f"Starting with {engine.model.name} over {engine.dataset.name} ...")
-    run_server(
-        engine,
-        chosen.host,
-        chosen.port,
-        announce=lambda url: work.out.print(f"Serving at {url} (Ctrl-C stops it)"),
-    )
+    with work.run.limited():
+        run_server(
+            engine,
+            chosen.host,
+            chosen.port,
+            announce=lambda url: work.out.print(f"Serving at {url} (Ctrl-C stops it)"),
+        )
     work.out.note("Stopped.")
 
 

@@ -130,6 +130,24 @@ class EvaluateSettings(Section):
     )
 
 
+class ModelSettings(Section):
+    """Hyper-parameters of models: a table for each name, which holds wherever that model is made by its name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _only_hyper_parameters(self) -> Self:
+        if tables := self.model_extra:
+            from tastemaker.cli.model_tables import checked
+
+            tables.update(checked(tables))
+        return self
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """Return what `tastemaker.models.make_model` is told beside the model's name."""
+        return dict(self.model_extra or {})
+
+
 class ServeSettings(Section):
     """Where the server listens."""
 
@@ -141,6 +159,13 @@ class RunSettings(Section):
     """What holds for every command."""
 
     seed: int = Field(0, ge=0, description="the same seed gives the same numbers")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="threads of matrix products; 1 unless TASTEMAKER_THREADS says more, which helps EASE on a machine "
+        "with nothing else to do",
+        examples=[2],
+    )
 
 
 class Settings(Section):
@@ -151,6 +176,11 @@ class Settings(Section):
     split: SplitSettings = SplitSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    models: ModelSettings = Field(
+        ModelSettings(),
+        description="hyper-parameters, a table for each model; what is left open is chosen on validation",
+        examples=[{"ease": {"regularisation": 300.0}}],
+    )
     serve: ServeSettings = ServeSettings()
     run: RunSettings = RunSettings()
 
@@ -235,6 +265,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     lines = _lines(text)
     known = {f"{section}.{key}" for section, keys in values.items() if isinstance(keys, dict) for key in keys}
     places = {name: lines.get(name, 0) for name in known | (lines.keys() & values.keys())}
+    places |= {name: line for name, line in lines.items() if name.startswith("models.")}
     defaults = Settings().model_dump()
     for name in _PATHS:
         section, _, key = name.partition(".")
@@ -268,13 +299,12 @@ def _lines(text: str) -> dict[str, int]:
 def _config_error(error: ValidationError, origins: Mapping[str, str], file: Path | None) -> ConfigError:
     first = error.errors()[0]
     place = [str(part) for part in first["loc"]]
-    name = ".".join(place[:2])
-    where = origins.get(name) or (str(file) if file else COMMAND_LINE)
+    place = place[: 3 if place[0] == "models" else 2]
+    name = ".".join(place)
+    where = origins.get(name) or origins.get(".".join(place[:2])) or (str(file) if file else COMMAND_LINE)
     if first["type"] == "extra_forbidden":
-        known = _sections().get(place[0], []) if len(place) > 1 else list(_sections())
-        known += sorted(_split_knobs(place[0] == "split" and len(place) > 1))
-        kind = "key" if len(place) > 1 else "section"
-        return ConfigError(f"unknown {kind} '{name}'", where=where, remedy=nearest(place[-1], known))
+        kind = "section" if len(place) == 1 else "model" if place[0] == "models" and len(place) == 2 else "key"
+        return ConfigError(f"unknown {kind} '{name}'", where=where, remedy=nearest(place[-1], _known_names(place)))
     if first["type"] in ("model_type", "dict_type"):
         return ConfigError(
             f"'{name}' is not a section", where=where, remedy=f"Write it as [{name}] with keys below it."
@@ -283,6 +313,16 @@ def _config_error(error: ValidationError, origins: Mapping[str, str], file: Path
     return ConfigError(
         f"'{name}' is {first['input']!r}, but should be {_ARTICLES.get(expected, expected)}", where=where
     )
+
+
+def _known_names(place: list[str]) -> list[str]:
+    if len(place) == 1:
+        return list(_sections())
+    if place[0] == "models":
+        from tastemaker.cli.model_tables import known_names
+
+        return known_names(place)
+    return _sections().get(place[0], []) + sorted(_split_knobs(place[0] == "split"))
 
 
 _ARTICLES: Final = {
@@ -318,6 +358,9 @@ def template(**chosen: Any) -> str:
             mark = "# " if value is None else ""
             lines.append(f"# {about.description}")
             lines.append(f"{mark}{key} = {_toml(shown)}")
+        if not kind.model_fields:
+            lines.append(f"# {field.description}")
+            lines += [f"# {key} = {_toml(shown)}" for key, shown in (field.examples or [{}])[0].items()]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 

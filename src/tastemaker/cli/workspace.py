@@ -13,7 +13,7 @@ from tastemaker.core.errors import AmbiguousItemError, AssetError, DataError, St
 
 if TYPE_CHECKING:
     from tastemaker.core.run import Run
-    from tastemaker.data import Dataset, Split
+    from tastemaker.data import Dataset, EventSplit, Split
     from tastemaker.engine import Engine
 
 
@@ -39,7 +39,7 @@ class Workspace:
             ConfigError: They are wrong.
         """
         resolved = load_settings(config, overrides)
-        return cls(resolved, out, out.run(resolved.settings.run.seed))
+        return cls(resolved, out, out.run(resolved.settings.run.seed, resolved.settings.run.threads))
 
     @property
     def settings(self) -> Settings:
@@ -75,6 +75,20 @@ class Workspace:
 
         chosen = self.settings.split
         return make_split(dataset, chosen.protocol, run=self.run, **chosen.knobs())
+
+    def event_split(self, dataset: Dataset, task: str) -> EventSplit:
+        """Cut the events of a data set for predictions by the configured protocol.
+
+        Raises:
+            DataError: The protocol, or one of its knobs, does not cut events.
+        """
+        from tastemaker.data import split_events
+
+        chosen = self.settings.split
+        knobs: dict[str, Any] = {"valid": chosen.valid, "test": chosen.test, **(chosen.model_extra or {})}
+        if unknown := sorted(knobs.keys() - {"valid", "test", "per"}):
+            raise DataError(f"a split of events has no knob '{unknown[0]}'", remedy="Known: valid, test, per")
+        return split_events(dataset, task, chosen.protocol, **knobs, run=self.run)
 
     def engine(self, folder: Path | None = None) -> Engine:
         """Load a trained model, the configured one unless ``folder`` names another, and its data."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,35 @@ def words(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c))
     return _WORD.findall(plain)
+
+
+def texts_with_each(texts: Iterable[Sequence[str]]) -> dict[str, int]:
+    """Return how many of the texts, given as lists of terms, hold each term."""
+    counts: dict[str, int] = {}
+    for text in texts:
+        for term in set(text):
+            counts[term] = counts.get(term, 0) + 1
+    return counts
+
+
+def counted(texts: Iterable[Sequence[str]], places: Mapping[str, int]) -> sparse.csr_array:
+    """Return how often each text holds each term, float32 ``[m, t]``; terms without a place are passed over."""
+    indptr: list[int] = [0]
+    indices: list[int] = []
+    data: list[int] = []
+    for text in texts:
+        counts: dict[int, int] = {}
+        for term in text:
+            place = places.get(term)
+            if place is not None:
+                counts[place] = counts.get(place, 0) + 1
+        indices.extend(counts)
+        data.extend(counts.values())
+        indptr.append(len(indices))
+    return sparse.csr_array(
+        (np.asarray(data, dtype=np.float32), np.asarray(indices, dtype=np.int32), np.asarray(indptr, dtype=np.int32)),
+        shape=(len(indptr) - 1, len(places)),
+    )
 
 
 class Tfidf:
@@ -45,32 +74,14 @@ class Tfidf:
             texts: The texts.
             min_texts: Terms in fewer texts have no column.
         """
-        counts: dict[str, int] = {}
-        for text in texts:
-            for term in set(text):
-                counts[term] = counts.get(term, 0) + 1
+        counts = texts_with_each(texts)
         kept = sorted(term for term, count in counts.items() if count >= min_texts)
         frequency = np.asarray([counts[term] for term in kept], dtype=np.float64)
         return cls(kept, np.log(len(texts) / np.maximum(frequency, 1)).astype(np.float32))
 
     def vectors(self, texts: Iterable[Sequence[str]]) -> sparse.csr_array:
         """Return the texts as rows of unit length, float32 ``[m, t]``; a text without known terms is zero."""
-        indptr: list[int] = [0]
-        indices: list[int] = []
-        data: list[int] = []
-        for text in texts:
-            counts: dict[int, int] = {}
-            for term in text:
-                place = self._places.get(term)
-                if place is not None:
-                    counts[place] = counts.get(place, 0) + 1
-            indices.extend(counts)
-            data.extend(counts.values())
-            indptr.append(len(indices))
-        matrix = sparse.csr_array(
-            (np.asarray(data, dtype=np.float32), np.asarray(indices, dtype=np.int32), np.asarray(indptr)),
-            shape=(len(indptr) - 1, len(self.terms)),
-        )
+        matrix = counted(texts, self._places)
         matrix.data = (1 + np.log(matrix.data)) * self.idf[matrix.indices]
         lengths = np.sqrt(np.add.reduceat(np.append(matrix.data**2, 0), matrix.indptr[:-1]))
         lengths[np.diff(matrix.indptr) == 0] = 1

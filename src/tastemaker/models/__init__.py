@@ -1,19 +1,26 @@
 """Models: everything that keeps the `Recommender` contract."""
 
 from tastemaker.models.base import DenseRecommender
+from tastemaker.models.bias import Bias
+from tastemaker.models.biased_mf import BiasedMF
 from tastemaker.models.bpr import BPR
 from tastemaker.models.content import ContentKNN
+from tastemaker.models.content_bm25 import ContentBM25
 from tastemaker.models.ease import EASE
-from tastemaker.models.fusion import Fusion
+from tastemaker.models.feature_ridge import FeatureRidge
+from tastemaker.models.fusion import CountsAndText, Fusion
+from tastemaker.models.hashed_logistic import HashedLogistic
 from tastemaker.models.ials import IALS
 from tastemaker.models.item_knn import ItemKNN
+from tastemaker.models.learned_fusion import LearnedFusion
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
-from tastemaker.models.registry import LADDER, MODELS, load_model, make_model, model_class
+from tastemaker.models.registry import LADDER, MODELS, load_model, make_model, make_models, model_class
 from tastemaker.models.rp3beta import RP3beta
 from tastemaker.models.sequential_rules import SequentialRules
 from tastemaker.models.session_knn import V_SKNN, SessionKNN
 from tastemaker.models.slim import SLIM
+from tastemaker.models.tuning import Tuning, read_tuning, tune
 from tastemaker.models.user_knn import UserKNN
 
 __all__ = [
@@ -24,18 +31,29 @@ __all__ = [
     "MODELS",
     "SLIM",
     "V_SKNN",
+    "Bias",
+    "BiasedMF",
+    "ContentBM25",
     "ContentKNN",
+    "CountsAndText",
     "DenseRecommender",
+    "FeatureRidge",
     "Fusion",
+    "HashedLogistic",
     "ItemKNN",
+    "LearnedFusion",
     "Markov",
     "Popularity",
     "RP3beta",
     "RecentPopularity",
     "SequentialRules",
     "SessionKNN",
+    "Tuning",
     "UserKNN",
     "load_model",
     "make_model",
+    "make_models",
     "model_class",
+    "read_tuning",
+    "tune",
 ]

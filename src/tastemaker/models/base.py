@@ -22,6 +22,7 @@ from tastemaker.data.heldout import HeldOut
 from tastemaker.data.provenance import Provenance
 from tastemaker.data.vocabulary import UNKNOWN, Vocabulary
 from tastemaker.models import storage
+from tastemaker.models.space import Space
 
 Scores = NDArray[np.float32]
 Settings = dict[str, Any]
@@ -42,6 +43,9 @@ class DenseRecommender(ABC):
     """
 
     name: ClassVar[str]
+
+    space: ClassVar[Space] = {}
+    """What a search over the constructor's arguments may try (`tastemaker.models.tuning.tune`); empty: nothing."""
 
     items_: Vocabulary
     provenance_: Provenance
@@ -73,6 +77,10 @@ class DenseRecommender(ABC):
     def _restore(self, fitted: Mapping[str, Any], tensors: storage.Tensors) -> None:
         """Take back what `_state` gave."""
 
+    def _texts(self) -> dict[str, str]:
+        """Return what of the fitted state is text in a file of its own, by the file's name."""
+        return {}
+
     def _grow(self, catalogue: Catalogue, new: int) -> None:
         """Make room for ``new`` items that were appended to ``self.items_``."""
         raise ModelError(f"'{self.name}' cannot take in new items", remedy="Fit it again.")
@@ -99,6 +107,13 @@ class DenseRecommender(ABC):
     @abstractmethod
     def fit(self, train: Dataset, valid: HeldOut | None = None, *, run: Run | None = None) -> Self:
         """Learn from ``train``; what is left open is chosen on ``valid``. Sets ``items_`` and ``provenance_``."""
+
+    def fitted_before(self, train: Dataset, valid: HeldOut | None, run: Run) -> float | None:
+        """Return the seconds that a fit on these very rows with this seed took, or ``None`` if there was none.
+
+        For a model that is a row of a comparison and a source of another row: it has to be fitted once only.
+        """
+        return None
 
     def recommend(
         self,
@@ -158,18 +173,24 @@ class DenseRecommender(ABC):
         numbers = self.items_.index(batch.dictionary)
         for start in range(0, len(batch), _BLOCK):
             block = batch[start : start + _BLOCK]
-            scores = np.array(self.score(block), dtype=np.float32)
-            for row in range(len(block)):
+            out = np.zeros((len(block), len(self.items_)), dtype=bool)
+            for row, barred in enumerate(out):
                 place = start + row
                 events = slice(block.starts[row], block.ends[row])
                 met, weights = numbers[block.codes[events]], block.weights[events]
-                out = met[(met != UNKNOWN) & (excludes[place] | (weights < 0))]
-                scores[row, out] = -np.inf
+                barred[met[(met != UNKNOWN) & (excludes[place] | (weights < 0))]] = True
                 for mask in (common, masks[place]):
                     if mask is not None:
-                        scores[row, ~mask] = -np.inf
-                lists.append(self._top(scores[row], ks[place]))
+                        barred |= ~mask
+            scores = self._open_scores(block, out)
+            lists += [self._top(scores[row], ks[start + row]) for row in range(len(block))]
         return Recommendations.of(lists, self._degraded(batch, numbers))
+
+    def _open_scores(self, queries: QueryBatch, out: NDArray[np.bool_]) -> Scores:
+        """Return the scores of the items that may be recommended, and ``-inf`` for what is ``out``, ``[q, n]``."""
+        scores = np.array(self.score(queries), dtype=np.float32)
+        scores[out] = -np.inf
+        return scores
 
     def _degraded(self, batch: QueryBatch, numbers: NDArray[np.int32]) -> tuple[str, ...]:
         if len(batch) != 1:
@@ -273,7 +294,9 @@ class DenseRecommender(ABC):
     def _write(self, folder: Path) -> None:
         fitted, tensors = self._state()
         fitted = {**fitted, "settings": self.settings_, "settings_tried": self.settings_tried_}
-        stored = storage.Stored(self.name, self.settings(), fitted, tensors, self.items_, self.provenance_)
+        stored = storage.Stored(
+            self.name, self.settings(), fitted, tensors, self.items_, self.provenance_, self._texts()
+        )
         storage.write(folder, stored)
 
     @classmethod

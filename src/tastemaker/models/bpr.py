@@ -18,6 +18,7 @@ from tastemaker.models.base import Settings
 from tastemaker.models.factors import FactorModel
 from tastemaker.models.history import History
 from tastemaker.models.item_to_item import DECAY_GRID, interaction_matrix
+from tastemaker.models.space import Choice, Integer, Real, Space
 
 _SPREAD: Final = 0.1
 _FOLD_RIDGE: Final = 1e-3
@@ -27,7 +28,7 @@ _FOLD_RIDGE: Final = 1e-3
 class BPR(FactorModel):
     """Bayesian personalised ranking of matrix factorisation (Rendle et al., 2009, section 4.3.1).
 
-    Maximises ``sum over (u, i, j) of ln sigma(x_u'y_i - x_u'y_j) - regularisation (|x_u|^2 + |y_i|^2 + |y_j|^2)``
+    Maximises ``sum over (u, i, j) of ln sigma(x_u'y_i - x_u'y_j) - regularisation (|x_u|^2 + |y_i|^2 + |y_j|^2) / 2``
     where ``u`` touched ``i`` and not ``j``, drawn uniformly, in batches with steps of Adagrad (Duchi et al., 2011)
     instead of one by one.
 
@@ -58,6 +59,13 @@ class BPR(FactorModel):
         "batch_size": (1024,),
         "age_decay": ("uniform", *[decay for decay in DECAY_GRID if decay != "uniform"]),
     }
+    space: ClassVar[Space] = {
+        "dimensions": Integer(8, 256, log=True),
+        "learning_rate": Real(0.01, 0.5, log=True),
+        "regularisation": Real(0.001, 1, log=True),
+        "epochs": Integer(10, 100, log=True),
+        "age_decay": Choice(DECAY_GRID),
+    }
 
     fold_: NDArray[np.float32]
 
@@ -86,7 +94,8 @@ class BPR(FactorModel):
             for _ in range(settings["epochs"]):
                 for user, liked, other in _triples(touched, settings["batch_size"], rng):
                     x, gap = people.values[user], items.values[liked] - items.values[other]
-                    surprise = 1 / (1 + np.exp(np.einsum("bd,bd->b", x, gap)))[:, None]
+                    lead = np.einsum("bd,bd->b", x, gap)[:, None]
+                    surprise = 0.5 - 0.5 * np.tanh(lead / 2)  # the logistic function of -lead, which never overflows
                     people.ascend(user, surprise * gap)
                     items.ascend(np.concatenate([liked, other]), np.concatenate([surprise * x, -surprise * x]))
                 advance(1)
@@ -133,13 +142,18 @@ class _Table:
 
     def ascend(self, places: NDArray[np.int64], slopes: NDArray[np.float32]) -> None:
         """Climb along ``slopes``, summed where a place occurs more than once."""
-        rows, where = np.unique(places, return_inverse=True)
-        count = len(places)
-        ones = np.ones(count, dtype=np.float32)
-        gather = sparse.csr_array((ones, (where, np.arange(count))), shape=(len(rows), count))
-        steps = gather @ slopes - self._ridge * (gather @ ones)[:, None] * self.values[rows]
-        self._squares[rows] += steps**2
-        self.values[rows] += self._rate * steps / np.sqrt(self._squares[rows])
+        order = np.argsort(places, kind="stable")
+        edges = np.append(np.flatnonzero(np.diff(places[order], prepend=-1)), len(places))
+        rows = places[order[edges[:-1]]]
+        ones = np.ones(len(places), dtype=np.float32)
+        gather = sparse.csr_array((ones, order, edges), shape=(len(rows), len(places)))
+        values, squares = self.values[rows], self._squares[rows]
+        steps = gather @ slopes
+        steps -= self._ridge * np.diff(edges)[:, None].astype(np.float32) * values
+        squares += steps * steps
+        steps *= self._rate / np.sqrt(squares)
+        values += steps
+        self.values[rows], self._squares[rows] = values, squares
 
 
 def _triples(

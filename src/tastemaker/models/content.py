@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -20,9 +20,10 @@ from tastemaker.data.heldout import HeldOut
 from tastemaker.language.tfidf import Tfidf, words
 from tastemaker.models import storage
 from tastemaker.models.base import Scores, Settings
-from tastemaker.models.history import MAX_HISTORY
+from tastemaker.models.history import AGE_DECAYS, MAX_HISTORY
 from tastemaker.models.item_to_item import ItemToItem, dense, popularity
 from tastemaker.models.selection import BlockScorer
+from tastemaker.models.space import Choice, Space
 
 _WORDY: Final = ("title", "text", "brand", "categories")
 
@@ -55,6 +56,7 @@ class ContentKNN(ItemToItem):
     name: ClassVar[str] = "content-knn"
     capabilities = Capabilities(cold_items=True, reads=frozenset({"history", "text"}))
     grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"age_decay": ("1/a", "1/a^2", "0.6^(a-1)", "0.8^(a-1)", "uniform")}
+    space: ClassVar[Space] = {"age_decay": Choice(tuple(AGE_DECAYS))}
     last: ClassVar[int | None] = MAX_HISTORY
 
     vectors_: sparse.csr_array
@@ -70,22 +72,34 @@ class ContentKNN(ItemToItem):
             )
         self.popularity_ = popularity(train)
         self._forget_caches()
-        terms = item_terms(train.catalogue, self.items_.ids)
+        self._weigh(item_terms(train.catalogue, self.items_.ids), settings)
+
+    def _weigh(self, terms: list[list[str]], settings: Settings) -> None:
+        """Learn what terms weigh, and set ``vectors_``."""
         self._tfidf = Tfidf.of(terms)
         self.vectors_ = self._tfidf.vectors(terms)
 
-    def _forget_caches(self) -> None:
-        super()._forget_caches()
-        self.__dict__.pop("_by_term", None)
+    def _vectors_of(self, terms: list[list[str]]) -> sparse.csr_array:
+        """Return new items as rows of ``vectors_``."""
+        return self._tfidf.vectors(terms)
+
+    @property
+    def _wishes(self) -> sparse.csr_array:
+        """What each item asks for when it stands in a history, float32 ``[n, t]``."""
+        return self.vectors_
+
+    def _asked(self, texts: Iterable[Sequence[str]]) -> sparse.csr_array:
+        """Return what some words ask for, float32 ``[q, t]``."""
+        return self._tfidf.vectors(texts)
 
     def _profile(self, queries: QueryBatch, decay: str) -> sparse.csr_array:
-        profile = self._history_matrix(queries, self.items_, decay) @ self.vectors_
+        profile = self._history_matrix(queries, self.items_, decay) @ self._wishes
         if queries.texts:
-            profile = profile + self._tfidf.vectors(words(text or "") for text in queries.texts)
+            profile = profile + self._asked(words(text or "") for text in queries.texts)
         return sparse.csr_array(profile)
 
     def _understands(self, text: str) -> bool:
-        return bool(self._tfidf.vectors([words(text)]).nnz)
+        return bool(self._asked([words(text)]).nnz)
 
     def score(self, queries: QueryBatch) -> Scores:
         """Score the whole vocabulary, float32 ``[q, n]``."""
@@ -103,13 +117,13 @@ class ContentKNN(ItemToItem):
             yield settings, partial(self._scored, decay=settings["age_decay"])
 
     def _column(self, history: NDArray[np.int32], item: int) -> NDArray[np.float32]:
-        return np.asarray((self.vectors_[history] @ self.vectors_[[item]].T).toarray()).ravel()
+        return np.asarray((self._wishes[history] @ self.vectors_[[item]].T).toarray()).ravel()
 
     def _parts(self, query: Query, item: int) -> Contributions:
         found = super()._parts(query, item)
         if not query.text:
             return found
-        said = self._tfidf.vectors([words(query.text)]) @ self.vectors_[[item]].T
+        said = self._asked([words(query.text)]) @ self.vectors_[[item]].T
         part = Contribution("text", query.text, float(said.toarray()[0, 0]))
         return Contributions(found.item_id, found.score + part.amount, (*found.parts, part))
 
@@ -126,5 +140,5 @@ class ContentKNN(ItemToItem):
     def _grow(self, catalogue: Catalogue, new: int) -> None:
         self.popularity_ = np.append(self.popularity_, np.zeros(new, np.float32))
         self._forget_caches()
-        added = self._tfidf.vectors(item_terms(catalogue, self.items_.ids[-new:]))
+        added = self._vectors_of(item_terms(catalogue, self.items_.ids[-new:]))
         self.vectors_ = sparse.csr_array(sparse.vstack([self.vectors_, added]))

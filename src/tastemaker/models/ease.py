@@ -17,6 +17,7 @@ from tastemaker.data.heldout import HeldOut
 from tastemaker.models.base import Settings
 from tastemaker.models.item_to_item import DECAY_GRID, ItemToItem, interaction_matrix, popularity
 from tastemaker.models.selection import BlockScorer
+from tastemaker.models.space import Choice, Real, Space
 
 _BLOCK: Final = 512
 """Rows and columns that are moved at a time."""
@@ -41,6 +42,7 @@ class EASE(ItemToItem):
         "regularisation": (200.0, 50.0, 500.0, 1000.0),
         "age_decay": ("uniform", *[decay for decay in DECAY_GRID if decay != "uniform"]),
     }
+    space: ClassVar[Space] = {"regularisation": Real(1, 1e7, log=True), "age_decay": Choice(DECAY_GRID)}
 
     weights_: NDArray[np.float32]
 

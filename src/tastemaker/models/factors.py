@@ -20,6 +20,7 @@ from tastemaker.data.heldout import HeldOut
 from tastemaker.models import storage
 from tastemaker.models.base import Scores, Settings
 from tastemaker.models.item_to_item import popularity, prior
+from tastemaker.models.linear_solvers import products
 from tastemaker.models.selection import BlockScorer, GridRecommender
 
 
@@ -57,9 +58,9 @@ class FactorModel(GridRecommender):
         return self._scored(queries, self.settings_)
 
     def _scored(self, queries: QueryBatch, settings: Settings) -> Scores:
-        scores = self._vectors(queries, settings).astype(np.float32) @ self.item_factors_.T
+        scores = products(self._vectors(queries, settings), self.item_factors_)
         scores += self._prior
-        return np.asarray(scores)
+        return scores
 
     @cached_property
     def _prior(self) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
-"""Several recommenders as one: scores normalised per query and summed with weights chosen on validation."""
+"""Several recommenders as one: their scores, as they are or divided per query, summed with weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -13,18 +13,18 @@ from tastemaker.core.errors import DataError, ModelError
 from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.core.recommender import Capabilities
-from tastemaker.core.run import Run
+from tastemaker.core.run import Advance, Run
 from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
-from tastemaker.evaluation.ranking import validation_ndcg
 from tastemaker.models import storage
 from tastemaker.models.base import DenseRecommender, Scores, Settings
-from tastemaker.models.selection import rows_in_order
+from tastemaker.models.pool import DEPTH, Pool
 
-_STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
+_STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 _PASSES: Final = 2
-_SCORES_AT_ONCE: Final = 100_000_000
+_MOST_QUERIES: Final = 5000
+_PAIRS_AT_ONCE: Final = 8_000_000
 
 
 def normalised(scores: Scores) -> Scores:
@@ -34,26 +34,46 @@ def normalised(scores: Scores) -> Scores:
 
 
 class Fusion(DenseRecommender):
-    """Sums the scores of other recommenders, each divided by its largest magnitude for the query.
+    """Sums the scores of other recommenders, each with a weight.
+
+    Scores can be taken as they are, so that a source that has seen much says more than one that has seen little; or
+    each can be divided by its largest magnitude for the query, so that every source says the same in total.
+
+    The weights are chosen whenever it is fitted, so its search space is empty; its sources have spaces of their own.
 
     Args:
         sources: The recommenders, by the name under which they appear in explanations.
         weights: The weight of each; ``None`` chooses them on validation, or takes them equal without it.
+        normalise: Whether scores are divided by their largest magnitude for the query; ``None`` chooses that together
+            with the weights, and divides where there is nothing to choose on.
 
     Attributes:
         weights_: Weights in use.
+        normalise_: Whether scores are divided.
         left_out_: Sources that could not be fitted on the data at hand, and why.
+        spared_seconds_: What the fits of sources took that had been fitted on the same rows before.
     """
 
     name: ClassVar[str] = "fusion"
+    usual: ClassVar[tuple[str, ...]] = ("sequential-rules", "item-knn", "ease", "content-knn", "recent-popularity")
+    """The models that it is made of when none are named."""
 
     weights_: dict[str, float]
+    normalise_: bool
     left_out_: dict[str, str]
+    spared_seconds_: float
 
-    def __init__(self, sources: Mapping[str, DenseRecommender], *, weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, DenseRecommender],
+        *,
+        weights: Mapping[str, float] | None = None,
+        normalise: bool | None = None,
+    ) -> None:
         self.sources = dict(sources)
         self._offered = dict(sources)
         self.weights = None if weights is None else dict(weights)
+        self.normalise = normalise
         self._known_factors: tuple[Query, dict[str, float]] | None = None
 
     @property
@@ -69,23 +89,47 @@ class Fusion(DenseRecommender):
 
     def settings(self) -> Settings:
         """Return the weights as they were given."""
-        return {"weights": self.weights}
+        return {"weights": self.weights, "normalise": self.normalise}
 
     def fit(self, train: Dataset, valid: HeldOut | None = None, *, run: Run | None = None) -> Self:
         """Fit every source, then choose the weights on ``valid`` by NDCG@10.
 
-        Sources that lack what they need (times, words) are left out and named in ``left_out_``.
+        A source that was fitted on the same rows with the same seed before stays as it is. Sources that lack what
+        they need (times, words) are left out and named in ``left_out_``.
 
         Raises:
             DataError: No source could be fitted.
+            ModelError: The weights name no source.
         """
         run = run or Run()
         self.__dict__.pop("items_", None)  # half a fit is none
-        self.left_out_ = {}
         self._known_factors = None
-        self.settings_tried_ = 0
+        self._fit_sources(train, valid, run)
+        self.settings_tried_ = sum(source.settings_tried_ for source in self.sources.values())
+        self.normalise_ = True if self.normalise is None else self.normalise
+        if self.weights is not None:
+            unknown = self.weights.keys() - self.sources.keys()
+            if unknown - self.left_out_.keys():
+                raise ModelError(f"weights name no source: {', '.join(sorted(unknown))}")
+            self.weights_ = {name: float(self.weights.get(name, 0)) for name in self.sources}
+        elif valid is None or not len(valid):
+            self.weights_ = dict.fromkeys(self.sources, 1.0)
+        else:
+            self._choose(train, valid, run)
+        self.provenance_ = train.provenance()
+        self.items_ = train.items
+        self.settings_ = {"weights": self.weights_, "normalise": self.normalise_}
+        return self
+
+    def _fit_sources(self, train: Dataset, valid: HeldOut | None, run: Run) -> None:
+        self.left_out_, self.spared_seconds_ = {}, 0.0
         fitted = {}
         for name, source in self._offered.items():
+            spared = source.fitted_before(train, valid, run)
+            if spared is not None:
+                self.spared_seconds_ += spared
+                fitted[name] = source
+                continue
             try:
                 fitted[name] = source.fit(train, valid, run=run)
             except DataError as error:
@@ -93,52 +137,25 @@ class Fusion(DenseRecommender):
         if not fitted:
             raise DataError("none of the fusion's sources could be fitted", where="; ".join(self.left_out_.values()))
         self.sources = fitted
-        self.settings_tried_ = sum(source.settings_tried_ for source in fitted.values())
-        if self.weights is not None:
-            unknown = self.weights.keys() - self.sources.keys()
-            if unknown - self.left_out_.keys():
-                raise ModelError(f"weights name no source: {', '.join(sorted(unknown))}")
-            self.weights_ = {name: float(self.weights.get(name, 0)) for name in fitted}
-        elif valid is None or not len(valid):
-            self.weights_ = dict.fromkeys(fitted, 1.0)
-        else:
-            self.weights_ = self._choose(train, valid, run)
-        self.provenance_ = train.provenance()
-        self.items_ = train.items
-        self.settings_ = {"weights": self.weights_}
-        return self
 
-    def _choose(self, train: Dataset, valid: HeldOut, run: Run) -> dict[str, float]:
-        """Ascend along one weight at a time from the best single source."""
+    def _choose(self, train: Dataset, valid: HeldOut, run: Run) -> None:
+        """Ascend along one weight at a time from the best single source, with scores as they are and divided."""
         names = list(self.sources)
-        size = max(200, min(2000, _SCORES_AT_ONCE // (len(train.items) * len(names))))
-        sample = valid.sample(size, run.rng("fusion"))
-        scores = [normalised(self.sources[name].score(sample.queries)) for name in names]
-
-        def value(weights: NDArray[np.float32]) -> float:
-            self.settings_tried_ += 1
-            total = sum(weight * part for weight, part in zip(weights, scores, strict=True) if weight)
-            return validation_ndcg(rows_in_order(np.asarray(total)), sample, train.items.ids, seed=run.seed)
-
-        singles = np.eye(len(names), dtype=np.float32)
-        with run.track("Weighing the sources", len(names) * (1 + _PASSES * len(_STEPS))) as advance:
-            values = []
-            for single in singles:
-                values.append(value(single))
-                advance(1)
-            weights, best = singles[int(np.argmax(values))].copy(), max(values)
-            for _ in range(_PASSES):
-                before = best
-                for place in np.argsort(values)[::-1]:
-                    for step in _STEPS:
-                        advance(1)
-                        trial = weights.copy()
-                        trial[place] = step
-                        if trial.any() and trial[place] != weights[place] and (found := value(trial)) > best:
-                            weights, best = trial, found
-                if best == before:
-                    break
-        return {name: float(weight) for name, weight in zip(names, weights, strict=True)}
+        sample = valid.sample(pool_size(valid, len(names)), run.rng("fusion"))
+        forms = (False, True) if self.normalise is None else (self.normalise,)
+        trials = len(forms) * len(names) * (1 + _PASSES * len(_STEPS))
+        with run.track("Weighing the sources", len(sample) + trials) as advance:
+            pool = Pool.of(list(self.sources.values()), sample, train.items.ids, advance=advance)
+            best = -1.0
+            for form in forms:
+                scores = pool.divided() if form else pool.scores
+                typical = np.median(np.abs(pool.largest), axis=0)
+                unit = np.ones(len(names)) if form else 1 / np.where(typical > 0, typical, 1)
+                weights, value, tried = _ascend(pool, scores, unit, run, advance)
+                self.settings_tried_ += tried
+                if value > best:
+                    best, self.normalise_ = value, form
+                    self.weights_ = {name: float(weight) for name, weight in zip(names, weights, strict=True)}
 
     def _understands(self, text: str) -> bool:
         return any(self.weights_[name] and source._understands(text) for name, source in self.sources.items())
@@ -146,10 +163,15 @@ class Fusion(DenseRecommender):
     def score(self, queries: QueryBatch) -> Scores:
         """Score the whole vocabulary, float32 ``[q, n]``."""
         self._need_fitted()
-        total = np.zeros((len(queries), len(self.items_)), dtype=np.float32)
-        for name, source in self.sources.items():
+        weighing = (name for name in self.sources if self.weights_[name])
+        return self._sum(len(queries), ((name, self.sources[name].score(queries)) for name in weighing))
+
+    def _sum(self, queries: int, found: Iterable[tuple[str, Scores]]) -> Scores:
+        """Return the weighted sum of what the sources gave by name; those without weight may be missing."""
+        total = np.zeros((queries, len(self.items_)), dtype=np.float32)
+        for name, scores in found:
             if self.weights_[name]:
-                total += np.float32(self.weights_[name]) * normalised(source.score(queries))
+                total += np.float32(self.weights_[name]) * (normalised(scores) if self.normalise_ else scores)
         return total
 
     def _parts(self, query: Query, item: int) -> Contributions:
@@ -167,9 +189,9 @@ class Fusion(DenseRecommender):
         if known is not None and known[0] is query:
             return known[1]
         batch = QueryBatch.of([query])
-        factors = {}
-        for name, weight in self.weights_.items():
-            if weight:
+        factors = {name: weight for name, weight in self.weights_.items() if weight}
+        if self.normalise_:
+            for name, weight in factors.items():
                 largest = float(np.abs(self.sources[name].score(batch)).max())
                 factors[name] = weight / largest if largest > 0 else weight
         self._known_factors = (query, factors)
@@ -194,10 +216,12 @@ class Fusion(DenseRecommender):
                 source.extend(interactions=dataset)
 
     def _state(self) -> tuple[dict[str, Any], storage.Tensors]:
-        return {"weights": self.weights_, "left_out": self.left_out_, "sources": list(self.sources)}, {}
+        fitted = {"weights": self.weights_, "normalise": self.normalise_, "left_out": self.left_out_}
+        return {**fitted, "sources": list(self.sources)}, {}
 
     def _restore(self, fitted: Mapping[str, Any], tensors: storage.Tensors) -> None:
         self.weights_ = dict(fitted["weights"])
+        self.normalise_ = bool(fitted["normalise"])
         self.left_out_ = dict(fitted["left_out"])
 
     def _write(self, folder: Path) -> None:
@@ -206,6 +230,10 @@ class Fusion(DenseRecommender):
             inner = folder / name
             inner.mkdir()
             source._write(inner)
+
+    def with_choices_fixed(self, sources: Mapping[str, DenseRecommender]) -> Self:
+        """Return an unfitted fusion of other models under the same names, with what was chosen here fixed."""
+        return type(self)(sources, weights=self.weights_, normalise=self.normalise_)
 
     @classmethod
     def _of_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -221,6 +249,64 @@ class Fusion(DenseRecommender):
         super()._read(folder, stored)
 
 
-def default_sources() -> Sequence[str]:
-    """Return the names of the models that a fusion is made of when none are named."""
-    return ("sequential-rules", "item-knn", "ease", "content-knn", "recent-popularity")
+class CountsAndText(Fusion):
+    """What follows what, and whose words are alike: counts where there are events, text where there are few."""
+
+    name: ClassVar[str] = "counts-and-text"
+    usual: ClassVar[tuple[str, ...]] = ("sequential-rules", "content-knn")
+
+
+def pool_size(valid: HeldOut, sources: int) -> int:
+    """Return how many queries a pool may hold so that each target can be compared with every candidate."""
+    targets = max(1.0, len(valid.targets) / max(len(valid), 1))
+    return int(min(_MOST_QUERIES, max(200, _PAIRS_AT_ONCE / (DEPTH * sources * targets))))
+
+
+def _ascend(
+    pool: Pool, scores: NDArray[np.float32], unit: NDArray[np.float64], run: Run, advance: Advance
+) -> tuple[list[float], float, int]:
+    """Return the best weights that were found, their NDCG@10, and how many were tried.
+
+    Args:
+        pool: The candidates.
+        scores: Their scores, float32 ``[m, s]``.
+        unit: The weight at which a source says as much as any other, float64 ``[s]``.
+        run: Decides ties.
+        advance: Is told of each trial.
+    """
+    count = scores.shape[1]
+    tried = 0
+
+    def value(weights: NDArray[np.float64]) -> float:
+        nonlocal tried
+        tried += 1
+        return pool.ndcg(scores @ weights.astype(np.float32), run.rng("ties"))
+
+    weights, best, singles = np.zeros(count), -1.0, []
+    for single in np.diag(unit):
+        singles.append(value(single))
+        advance(1)
+        if singles[-1] > best:
+            weights, best = single.copy(), singles[-1]
+    lead = unit[int(np.argmax(singles))]
+    for _ in range(_PASSES):
+        before = best
+        for place in np.argsort(singles)[::-1]:
+            for step in _STEPS:
+                advance(1)
+                trial = weights.copy()
+                trial[place] = step * unit[place]
+                if trial.any() and trial[place] != weights[place] and (found := value(trial)) > best:
+                    weights, best = trial, found
+        if best == before:
+            break
+    return [_rounded(weight / lead) for weight in weights], best, tried
+
+
+def _rounded(weight: float) -> float:
+    """Return three significant digits of a weight: more would say more than a choice from so few steps can.
+
+    >>> _rounded(0.0123456)
+    0.0123
+    """
+    return float(f"{weight:.3g}")

@@ -73,7 +73,8 @@ class History:
             raise ModelError(f"there is no age decay '{decay}'", remedy=nearest(decay, AGE_DECAYS))
         ages = self.ages[keep]
         amounts = (self.weights[keep] * AGE_DECAYS[decay](ages)).astype(np.float32)
-        return sparse.csr_array((amounts, (self.query[keep], self.items[keep])), shape=(self.queries, n))
+        places = (self.query[keep].astype(np.int32), self.items[keep])
+        return sparse.csr_array((amounts, places), shape=(self.queries, n))
 
 
 def _ages(query: NDArray[np.int64], negative: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -20,8 +20,9 @@ from tastemaker.models.factors import FactorModel
 from tastemaker.models.history import History
 from tastemaker.models.item_to_item import DECAY_GRID
 from tastemaker.models.linear_solvers import Floats, Rows, energies, improve_rows, principal_axes, solve_rows
+from tastemaker.models.space import Choice, Integer, Real, Space
 
-CONVENTIONS: Final = ("uniform", "hu")
+CONVENTIONS: Final = ("rendle", "hu")
 _SPREAD: Final = 0.1
 """Expected length of an item's first vector (Rendle et al., 2022, section 4.4)."""
 
@@ -32,9 +33,9 @@ class IALS(FactorModel):
     ``r_ui`` is the sum of the weights of what person ``u`` did with item ``i``; ``x_u`` and ``y_i`` are their vectors.
 
     - ``convention="hu"`` (Hu et al., equation 3): the loss is ``sum over all u, i of c_ui (p_ui - x_u'y_i)^2`` with
-      ``c_ui = 1 + alpha |r_ui|`` and ``p_ui = 1`` where ``r_ui > 0``, else 0. The library `implicit` calls
-      ``1 + alpha`` alpha.
-    - ``convention="uniform"`` (Rendle et al., equations 1 to 3): the loss is ``sum over r_ui > 0 of
+      ``c_ui = 1 + alpha |r_ui|`` and ``p_ui = 1`` where ``r_ui > 0``, else 0. The library `implicit` sets
+      ``c_ui = alpha r_ui`` where there was an event: where every ``r_ui`` is 1, its alpha is ``1 + alpha`` here.
+    - ``convention="rendle"`` (Rendle et al., equations 1 to 3): the loss is ``sum over r_ui > 0 of
       r_ui (1 - x_u'y_i)^2 + unobserved_weight * sum over all u, i of (x_u'y_i)^2``.
 
     Both add ``regularisation * (sum_u (n_u + w n)^v |x_u|^2 + sum_i (n_i + w m)^v |y_i|^2)``: ``n_u`` and ``n_i``
@@ -51,7 +52,7 @@ class IALS(FactorModel):
         dimensions: Length of the vectors.
         convention: A name of `CONVENTIONS`.
         alpha: How much more an event counts than none, for ``hu``.
-        unobserved_weight: What a pair without an event counts, for ``uniform``.
+        unobserved_weight: What a pair without an event counts, for ``rendle``.
         regularisation: lambda.
         frequency_power: v.
         sweeps: How often people and items are solved in turn.
@@ -61,7 +62,7 @@ class IALS(FactorModel):
     name: ClassVar[str] = "ials"
     grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "dimensions": (64, 128, 256),
-        "convention": ("uniform",),
+        "convention": ("rendle",),
         "alpha": (10.0,),
         "unobserved_weight": (0.1, 0.01, 0.03, 0.3),
         "regularisation": (0.003, 0.001, 0.01),
@@ -73,6 +74,13 @@ class IALS(FactorModel):
         ("convention", "alpha", "unobserved_weight", "regularisation", "frequency_power", "sweeps", "age_decay"),
         ("dimensions",),
     )
+    # Of Rendle's convention and the frequency_power of the grid: with others regularisation is on another scale.
+    space: ClassVar[Space] = {
+        "dimensions": Integer(8, 256, log=True),
+        "unobserved_weight": Real(0.001, 1, log=True),
+        "regularisation": Real(0.0001, 0.1, log=True),
+        "age_decay": Choice(DECAY_GRID),
+    }
 
     def __init__(
         self,
@@ -150,7 +158,8 @@ def _amounts(train: Dataset) -> sparse.csr_array:
     """Return the sum of the weights of each pair, float32 ``[u, n]``, negative for a dislike."""
     sequences = train.sequences
     shape = (len(sequences.user_ids), len(train.items))
-    matrix = sparse.csr_array((sequences.weights, (sequences.user_of_event(), sequences.codes)), shape=shape)
+    places = (sequences.user_of_event().astype(np.int32), sequences.codes)
+    matrix = sparse.csr_array((sequences.weights, places), shape=shape)
     matrix.sum_duplicates()
     return matrix
 

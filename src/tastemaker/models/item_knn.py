@@ -22,6 +22,7 @@ from tastemaker.models.similarity import (
     strongest,
     weighted,
 )
+from tastemaker.models.space import Choice, Integer, Real, Space
 
 
 class ItemKNN(ItemToItem):
@@ -53,6 +54,14 @@ class ItemKNN(ItemToItem):
         "age_decay": DECAY_GRID,
     }
     steps = (("similarity", "weighting"), ("shrinkage", "age_decay"), ("alpha",), ("neighbours",))
+    space: ClassVar[Space] = {
+        "similarity": Choice(SIMILARITIES),
+        "weighting": Choice(WEIGHTINGS),
+        "alpha": Real(0, 1),
+        "neighbours": Integer(5, 1000, log=True),
+        "shrinkage": Real(0.1, 1000, log=True),
+        "age_decay": Choice(DECAY_GRID),
+    }
 
     weights_: sparse.csr_array
 

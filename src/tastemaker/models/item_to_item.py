@@ -146,7 +146,7 @@ def interaction_matrix(train: Dataset) -> sparse.csr_array:
     """Return who touched what with a positive weight, ones, float32 ``[u, n]``."""
     sequences = train.sequences
     keep = sequences.weights > 0
-    user, codes = sequences.user_of_event()[keep], sequences.codes[keep]
+    user, codes = sequences.user_of_event()[keep].astype(np.int32), sequences.codes[keep]
     shape = (len(sequences.user_ids), len(train.items))
     matrix = sparse.csr_array((np.ones(len(codes), dtype=np.float32), (user, codes)), shape=shape)
     matrix.data[:] = 1  # repeated pairs were summed

@@ -68,6 +68,20 @@ class Rows:
         )
 
 
+def products(vectors: Floats, factors: Floats) -> NDArray[np.float32]:
+    """Return ``vectors @ factors.T``, float32 ``[q, n]``; a single vector never waits for a second thread."""
+    vectors = vectors.astype(np.float32, copy=False)
+    if len(vectors) != 1:
+        return np.asarray(vectors @ factors.T)
+    count, dimensions = factors.shape
+    width = max(1, _PIECE // dimensions)
+    whole = count - count % width
+    found = np.empty((1, count), dtype=np.float32)
+    np.matmul(factors[:whole].reshape(-1, width, dimensions), vectors[0], out=found[0, :whole].reshape(-1, width))
+    np.matmul(factors[whole:], vectors[0], out=found[0, whole:])
+    return found
+
+
 def principal_axes(factors: Floats) -> NDArray[np.float32]:
     """Return the rotation ``Q`` after which ``(factors Q)'(factors Q)`` is diagonal, float32 ``[d, d]``.
 

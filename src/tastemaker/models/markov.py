@@ -21,6 +21,8 @@ class Markov(ItemToItem):
     (Rendle, Freudenthaler & Schmidt-Thieme, 2010, section 3.2). What never followed is ordered by popularity.
     The latest dislike counts against what came after it.
 
+    There is nothing to choose, so its search space is empty.
+
     Attributes:
         weights_: ``n(a, b)``, float32 ``[n, n]``.
     """

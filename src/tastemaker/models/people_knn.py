@@ -195,4 +195,5 @@ def _last_places(dataset: Dataset, numbers: NDArray[Any], n: int) -> sparse.csr_
     pairs = users * n + codes
     last = len(pairs) - 1 - np.unique(pairs[::-1], return_index=True)[1]
     shape = (len(sequences.user_ids), n)
-    return sparse.csr_array((places[last].astype(np.float32), (users[last], codes[last])), shape=shape)
+    met = (users[last].astype(np.int32), codes[last].astype(np.int32))
+    return sparse.csr_array((places[last].astype(np.float32), met), shape=shape)

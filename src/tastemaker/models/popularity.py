@@ -19,10 +19,11 @@ from tastemaker.models import storage
 from tastemaker.models.base import Scores, Settings
 from tastemaker.models.item_to_item import popularity
 from tastemaker.models.selection import GridRecommender
+from tastemaker.models.space import Real, Space
 
 
 class Popularity(GridRecommender):
-    """Scores an item by its number of events.
+    """Scores an item by its number of events; there is nothing to choose, so its search space is empty.
 
     Attributes:
         counts_: float32 ``[n]``.
@@ -71,6 +72,7 @@ class RecentPopularity(Popularity):
 
     name: ClassVar[str] = "recent-popularity"
     grid: ClassVar[Mapping[str, tuple[Any, ...]]] = {"half_life_days": (30.0, 3.0, 7.0, 14.0, 60.0, 180.0, 365.0)}
+    space: ClassVar[Space] = {"half_life_days": Real(1, 1000, log=True)}
 
     latest_: int
 

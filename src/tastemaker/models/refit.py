@@ -11,7 +11,7 @@ from tastemaker.models.fusion import Fusion
 def unfitted_copy(model: DenseRecommender) -> DenseRecommender:
     """Return an unfitted model with the choices of a fitted one fixed."""
     if isinstance(model, Fusion):
-        return Fusion({name: unfitted_copy(source) for name, source in model.sources.items()}, weights=model.weights_)
+        return model.with_choices_fixed({name: unfitted_copy(source) for name, source in model.sources.items()})
     return type(model)(**model.settings_)
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tastemaker.core.errors import ModelError, nearest
 from tastemaker.models import storage
-from tastemaker.models.base import DenseRecommender
+from tastemaker.models.base import DenseRecommender, Settings
+from tastemaker.models.bias import Bias
+from tastemaker.models.biased_mf import BiasedMF
 from tastemaker.models.bpr import BPR
 from tastemaker.models.content import ContentKNN
+from tastemaker.models.content_bm25 import ContentBM25
 from tastemaker.models.ease import EASE
-from tastemaker.models.fusion import Fusion, default_sources
+from tastemaker.models.feature_ridge import FeatureRidge
+from tastemaker.models.fusion import CountsAndText, Fusion
+from tastemaker.models.hashed_logistic import HashedLogistic
 from tastemaker.models.ials import IALS
 from tastemaker.models.item_knn import ItemKNN
+from tastemaker.models.learned_fusion import LearnedFusion
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
 from tastemaker.models.rp3beta import RP3beta
@@ -40,7 +47,14 @@ MODELS: Final[Mapping[str, type[DenseRecommender]]] = {
         IALS,
         BPR,
         ContentKNN,
+        ContentBM25,
+        CountsAndText,
         Fusion,
+        LearnedFusion,
+        Bias,
+        BiasedMF,
+        FeatureRidge,
+        HashedLogistic,
     )
 }
 """Every model that is shipped, by name."""
@@ -52,6 +66,7 @@ LADDER: Final = (
     "item-knn",
     "ease",
     "content-knn",
+    "counts-and-text",
     "fusion",
 )
 """The models of every comparison, from the plainest up."""
@@ -72,11 +87,54 @@ def model_class(name: str) -> type[DenseRecommender]:
     raise ModelError(f"there is no model '{name}'", remedy=nearest(name, [*MODELS, *plugins]))
 
 
-def make_model(name: str) -> DenseRecommender:
-    """Return an unfitted model whose hyper-parameters are chosen on validation; a fusion gets its usual sources."""
-    if name == Fusion.name:
-        return Fusion({source: make_model(source) for source in default_sources()})
-    return model_class(name)()
+def make_model(
+    name: str,
+    given: Mapping[str, Mapping[str, Any]] | None = None,
+    sources: Mapping[str, DenseRecommender] | None = None,
+) -> DenseRecommender:
+    """Return an unfitted model; hyper-parameters that are not given are chosen on validation.
+
+    Args:
+        name: Its name; a fusion gets its usual sources.
+        given: Name of a model -> hyper-parameters of it, for this model and for the sources of a fusion.
+        sources: Models that a fusion takes instead of making its own.
+
+    Raises:
+        ModelError: There is no model of that name.
+    """
+    given, sources = given or {}, sources or {}
+    kind, own = model_class(name), given.get(name, {})
+    if issubclass(kind, Fusion):
+        made = {each: sources[each] if each in sources else make_model(each, given) for each in kind.usual}
+        return kind(made, **own)
+    return kind(**own)
+
+
+def make_models(
+    names: Iterable[str], given: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, DenseRecommender]:
+    """Return unfitted models for one comparison; what is a row and a source of another row is fitted once.
+
+    Args:
+        names: Their names.
+        given: Name of a model -> hyper-parameters of it.
+
+    Raises:
+        ModelError: There is no model of one of the names.
+    """
+    wanted = list(dict.fromkeys(names))
+    made: dict[str, DenseRecommender] = {}
+    for name in sorted(wanted, key=lambda name: issubclass(model_class(name), Fusion)):
+        made[name] = make_model(name, given, made)
+    return {name: made[name] for name in wanted}
+
+
+def default_settings(kind: type[DenseRecommender]) -> Settings:
+    """Return the hyper-parameters of a model that nobody chose: the first of its grid, else its constructor's own."""
+    grid = getattr(kind, "grid", {})
+    arguments = inspect.signature(kind).parameters.values()
+    known = {each.name: each.default for each in arguments if each.default is not each.empty}
+    return {name: grid[name][0] if name in grid else value for name, value in known.items()}
 
 
 def load_model(folder: str | Path) -> DenseRecommender:

@@ -16,6 +16,7 @@ from tastemaker.models.base import Settings
 from tastemaker.models.item_to_item import DECAY_GRID, ItemToItem, interaction_matrix, popularity, quickest
 from tastemaker.models.selection import BlockScorer, rows_in_order
 from tastemaker.models.similarity import keep_entries, row_of_entry, strongest
+from tastemaker.models.space import Choice, Integer, Real, Space
 
 
 class RP3beta(ItemToItem):
@@ -43,6 +44,12 @@ class RP3beta(ItemToItem):
         "age_decay": DECAY_GRID,
     }
     steps = (("alpha", "beta"), ("neighbours", "age_decay"))
+    space: ClassVar[Space] = {
+        "alpha": Real(0, 2),
+        "beta": Real(0, 2),
+        "neighbours": Integer(5, 1000, log=True),
+        "age_decay": Choice(DECAY_GRID),
+    }
 
     weights_: sparse.csr_array
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar, Final, Self
+from weakref import ref
 
 import numpy as np
 from scipy import sparse
 
 from tastemaker.core.query import QueryBatch
 from tastemaker.core.run import Run
+from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
 from tastemaker.evaluation.ranking import validation_ndcg
@@ -21,6 +25,16 @@ BlockScorer = Callable[[QueryBatch], Scores | sparse.csr_array]
 
 _FEWEST_QUERIES: Final = 2500
 _MOST_QUERIES: Final = 5000
+
+
+@dataclass(frozen=True)
+class _FittedFrom:
+    """What a model was fitted on, without keeping it alive, and how long that took."""
+
+    train: ref[Dataset]
+    valid: ref[Any]
+    seed: int
+    seconds: float
 
 
 class GridRecommender(DenseRecommender):
@@ -35,6 +49,8 @@ class GridRecommender(DenseRecommender):
     steps: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Groups of hyper-parameters: those of a group are chosen together, after those of the groups before it and
     while the others stand at their first values. Empty: all are chosen together."""
+
+    _fitted_from: _FittedFrom | None = None
 
     @abstractmethod
     def _learn(self, train: Dataset, settings: Settings) -> None:
@@ -55,15 +71,32 @@ class GridRecommender(DenseRecommender):
         Raises:
             DataError: The data lack what this model needs.
         """
+        run = run or Run()
+        started = time.perf_counter()
+        self._fitted_from = None
         self.items_ = train.items
         self.provenance_ = train.provenance()
         self.settings_tried_ = 0
         try:
-            self._fit(train, valid, run or Run())
+            with run.limited():
+                self._fit(train, valid, run)
         except BaseException:
             del self.items_  # half a fit is none
             raise
+        self._fitted_from = _FittedFrom(ref(train), ref(valid or train), run.seed, time.perf_counter() - started)
         return self
+
+    def fitted_before(self, train: Dataset, valid: HeldOut | None, run: Run) -> float | None:
+        """Return the seconds that a fit on these very rows with this seed took, or ``None`` if there was none."""
+        known = self._fitted_from
+        if known is None or known.seed != run.seed:
+            return None
+        return known.seconds if known.train() is train and known.valid() is (valid or train) else None
+
+    def extend(self, items: Catalogue | None = None, interactions: Dataset | None = None) -> Self:
+        """Take in new items, new events, or both; see `DenseRecommender.extend`."""
+        self._fitted_from = None
+        return super().extend(items, interactions)
 
     def _fit(self, train: Dataset, valid: HeldOut | None, run: Run) -> None:
         given = self.settings()

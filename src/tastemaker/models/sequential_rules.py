@@ -11,12 +11,14 @@ from scipy import sparse
 
 from tastemaker.core.errors import ModelError, nearest
 from tastemaker.core.recommender import Capabilities
-from tastemaker.data.dataset import Dataset, Sequences
+from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
 from tastemaker.models.base import Settings
-from tastemaker.models.history import MAX_HISTORY
+from tastemaker.models.history import AGE_DECAYS, MAX_HISTORY
 from tastemaker.models.item_to_item import ItemToItem, popularity, quickest
+from tastemaker.models.pair_counts import LikedEvents
 from tastemaker.models.selection import BlockScorer, rows_in_order
+from tastemaker.models.space import Choice, Integer, Real, Space
 
 GAP_DECAYS: Final[Mapping[str, Callable[[int], float]]] = {
     "1/log10(d+1.7)": lambda d: 1 / float(np.log10(d + 1.7)),
@@ -48,6 +50,12 @@ class SequentialRules(ItemToItem):
         "reverse": (0.25, 0.0, 0.5, 1.0),
         "age_decay": ("1/a", "1/a^2", "0.6^(a-1)", "0.8^(a-1)"),
     }
+    space: ClassVar[Space] = {
+        "window": Integer(1, 50, log=True),
+        "gap_decay": Choice(tuple(GAP_DECAYS)),
+        "reverse": Real(0, 1),
+        "age_decay": Choice(tuple(AGE_DECAYS)),
+    }
     last: ClassVar[int | None] = MAX_HISTORY
 
     weights_: sparse.csr_array
@@ -74,54 +82,31 @@ class SequentialRules(ItemToItem):
         self, train: Dataset, sample: HeldOut, combinations: list[Settings]
     ) -> Iterator[tuple[Settings, BlockScorer]]:
         """Share the counts between all that differ in how they are summed, and the products between all ``reverse``."""
-        cache = _PairCounts(train.sequences, len(train.items))
-        queries = sample.queries
+        events, queries = LikedEvents.of(train), sample.queries
         order = sorted(combinations, key=lambda s: (s["gap_decay"], s["window"], s["age_decay"]))
-        for (gap_decay, window), group in groupby(order, key=lambda s: (s["gap_decay"], s["window"])):
-            forward = cache.upto(window, gap_decay)
-            ahead_of, behind_of = quickest(forward), quickest(sparse.csr_array(forward.T))
-            for age_decay, settings_of_age in groupby(group, key=lambda s: s["age_decay"]):
-                history = self._history_matrix(queries, train.items, age_decay)
-                ahead, behind = history @ ahead_of, history @ behind_of
-                for settings in settings_of_age:
-                    total = ahead + settings["reverse"] * behind if settings["reverse"] else ahead
-                    yield settings, rows_in_order(total)
+        for gap_decay, of_decay in groupby(order, key=lambda s: s["gap_decay"]):
+            forward, counted = sparse.csr_array((len(train.items),) * 2, dtype=np.float32), 0
+            for window, of_window in groupby(of_decay, key=lambda s: s["window"]):
+                forward = sparse.csr_array(forward + events.pairs(_decay(gap_decay), counted + 1, window))
+                counted = window
+                ahead_of, behind_of = quickest(forward), quickest(sparse.csr_array(forward.T))
+                for age_decay, of_age in groupby(of_window, key=lambda s: s["age_decay"]):
+                    history = self._history_matrix(queries, train.items, age_decay)
+                    ahead, behind = history @ ahead_of, history @ behind_of
+                    for settings in of_age:
+                        total = ahead + settings["reverse"] * behind if settings["reverse"] else ahead
+                        yield settings, rows_in_order(total)
 
     def _absorb(self, dataset: Dataset) -> None:
         self._add_counts(dataset, _rules(dataset, self.settings_))
 
 
 def _rules(dataset: Dataset, settings: Settings) -> sparse.csr_array:
-    counts = _PairCounts(dataset.sequences, len(dataset.items))
-    forward = counts.upto(settings["window"], settings["gap_decay"])
-    rules = forward + settings["reverse"] * forward.T if settings["reverse"] else forward
-    return sparse.csr_array(rules, dtype=np.float32)
+    decay = _decay(settings["gap_decay"])
+    return LikedEvents.of(dataset).pairs(decay, 1, settings["window"], reverse=settings["reverse"])
 
 
-class _PairCounts:
-    """Ordered pairs of one data set, gap by gap; a larger window builds on a smaller one."""
-
-    def __init__(self, sequences: Sequences, n: int) -> None:
-        keep = sequences.weights > 0
-        self._codes = sequences.codes[keep]
-        self._users = sequences.user_of_event()[keep]
-        self._n = n
-        self._sums: dict[str, tuple[int, sparse.csr_array]] = {}
-
-    def upto(self, window: int, gap_decay: str) -> sparse.csr_array:
-        """Return the decayed counts of pairs at most ``window`` apart, float32 ``[n, n]``."""
-        if gap_decay not in GAP_DECAYS:
-            raise ModelError(f"there is no gap decay '{gap_decay}'", remedy=nearest(gap_decay, GAP_DECAYS))
-        empty = sparse.csr_array((self._n, self._n), dtype=np.float32)
-        done, total = self._sums.get(gap_decay, (0, empty))
-        if done > window:
-            done, total = 0, empty
-        for gap in range(done + 1, window + 1):
-            same = self._users[gap:] == self._users[:-gap]
-            if not same.any():
-                break
-            amount = np.full(int(same.sum()), GAP_DECAYS[gap_decay](gap), dtype=np.float32)
-            pairs = (self._codes[:-gap][same], self._codes[gap:][same])
-            total = total + sparse.csr_array((amount, pairs), shape=(self._n, self._n))
-        self._sums[gap_decay] = (window, total)
-        return total
+def _decay(name: str) -> Callable[[int], float]:
+    if name not in GAP_DECAYS:
+        raise ModelError(f"there is no gap decay '{name}'", remedy=nearest(name, GAP_DECAYS))
+    return GAP_DECAYS[name]

@@ -19,7 +19,8 @@ from tastemaker.models import storage
 from tastemaker.models.base import Settings
 from tastemaker.models.history import AGE_DECAYS, Decay, History
 from tastemaker.models.people_knn import PeopleKNN
-from tastemaker.models.similarity import keep_entries, row_of_entry, strongest
+from tastemaker.models.similarity import SIMILARITIES, keep_entries, row_of_entry, strongest
+from tastemaker.models.space import Choice, Integer, Real, Space
 
 SESSION_DECAYS: Final[Mapping[str, Decay]] = {
     **AGE_DECAYS,
@@ -83,6 +84,17 @@ class SessionKNN(PeopleKNN):
         ("neighbour_days",),
         ("neighbours", "sample_size"),
     )
+    space: ClassVar[Space] = {
+        "similarity": Choice(SIMILARITIES),
+        "age_decay": Choice(tuple(SESSION_DECAYS)),
+        "match_decay": Choice(tuple(SESSION_DECAYS)),
+        # 0 turns either of them off, so they are no scale.
+        "neighbour_days": Choice((0.0, 1.0, 4.0, 10.0, 40.0, 100.0, 400.0)),
+        "neighbour_gap": Choice((0.0, 1.0, 2.0, 4.0, 8.0, 16.0)),
+        "idf": Real(0, 10),
+        "neighbours": Integer(10, 2000, log=True),
+        "sample_size": Integer(500, 10_000, log=True),
+    }
 
     ends_: NDArray[np.int64]
 
@@ -137,7 +149,7 @@ class SessionKNN(PeopleKNN):
         pairs = history.query * n + history.items
         latest = len(pairs) - 1 - np.unique(pairs[::-1], return_index=True)[1]
         amounts = (history.weights * _decay(settings["age_decay"])(history.ages))[latest]
-        places = (history.query[latest], history.items[latest])
+        places = (history.query[latest].astype(np.int32), history.items[latest])
         return sparse.csr_array((amounts.astype(np.float32), places), shape=(len(queries), n))
 
     def _near(self, queries: QueryBatch, asked: sparse.csr_array, settings: Settings) -> sparse.csr_array:
@@ -173,7 +185,7 @@ class SessionKNN(PeopleKNN):
         for block in self._blocks(near):
             part = near[block]
             ballots = self._ballots(queries[block], part, settings)
-            said = (part.data, np.arange(part.nnz), part.indptr)
+            said = (part.data, np.arange(part.nnz, dtype=part.indptr.dtype), part.indptr)
             parts.append(sparse.csr_array(said, shape=(part.shape[0], part.nnz)) @ ballots)
         scores = sparse.csr_array(sparse.vstack(parts)) if parts else sparse.csr_array((0, len(self.items_)))
         if settings["idf"]:

@@ -110,7 +110,7 @@ def keep_entries(matrix: sparse.csr_array, keep: NDArray[np.bool_]) -> sparse.cs
     """Return a matrix with those of its stored values that are marked, in the order in which they are stored."""
     if keep.all():
         return matrix
-    indptr = np.concatenate([[0], np.cumsum(keep)])[matrix.indptr]
+    indptr = np.append(0, np.cumsum(keep))[matrix.indptr].astype(matrix.indptr.dtype)
     return sparse.csr_array((matrix.data[keep], matrix.indices[keep], indptr), shape=matrix.shape)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ _CONFIG, _TENSORS, _VOCABULARY, _CARD = (
     "vocabulary.parquet",
     "README.md",
 )
+_ALWAYS: Final = {_TENSORS, _VOCABULARY}
 
 
 _DAMAGED: Final = (
@@ -53,6 +54,7 @@ class Stored:
         tensors: Fitted arrays.
         items: The vocabulary.
         provenance: What it was fitted on.
+        texts: Fitted state in the text format of another library, by the names of its files.
     """
 
     model: str
@@ -61,6 +63,7 @@ class Stored:
     tensors: Tensors
     items: Vocabulary
     provenance: Provenance
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def pack_sparse(name: str, matrix: sparse.csr_array) -> Tensors:
@@ -75,8 +78,10 @@ def pack_sparse(name: str, matrix: sparse.csr_array) -> Tensors:
 
 def unpack_sparse(name: str, tensors: Tensors) -> sparse.csr_array:
     """Read what `pack_sparse` wrote."""
-    parts = [tensors[f"{name}.{part}"] for part in ("data", "indices", "indptr")]
-    return sparse.csr_array(tuple(parts), shape=tuple(tensors[f"{name}.shape"].tolist()))
+    data, indices, indptr = (tensors[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    if len(data) <= np.iinfo(np.int32).max:
+        indptr = indptr.astype(np.int32)  # scipy widens all indices to the widest, anew for each product
+    return sparse.csr_array((data, indices, indptr), shape=tuple(tensors[f"{name}.shape"].tolist()))
 
 
 def write(folder: Path, stored: Stored) -> None:
@@ -88,7 +93,9 @@ def write(folder: Path, stored: Stored) -> None:
     with refusals_of(SafetensorError, pl.exceptions.PolarsError):
         save_file(tensors, folder / _TENSORS)
         stored.items.to_frame().write_parquet(folder / _VOCABULARY)
-    files = {name: _identity(folder / name) for name in (_TENSORS, _VOCABULARY)}
+    for name, text in stored.texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    files = {name: _identity(folder / name) for name in (_TENSORS, _VOCABULARY, *stored.texts)}
     config = {
         "format": FORMAT,
         "model": stored.model,
@@ -185,6 +192,8 @@ def read(folder: Path) -> Stored:
     try:
         tensors = load_file(folder / _TENSORS)
         vocabulary = pl.read_parquet(folder / _VOCABULARY)
+        others = [Path(name).name for name in config["files"] if name not in _ALWAYS]
+        texts = {name: (folder / name).read_text(encoding="utf-8") for name in others}
         seen = config["provenance"]
         return Stored(
             config["model"],
@@ -200,6 +209,7 @@ def read(folder: Path) -> Stored:
                 seen["last_event"],
                 tuple(seen["others"]),
             ),
+            texts,
         )
     except _DAMAGED as error:
         raise ModelFormatError(

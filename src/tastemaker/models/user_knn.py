@@ -15,6 +15,7 @@ from tastemaker.models.history import History
 from tastemaker.models.item_to_item import DECAY_GRID
 from tastemaker.models.people_knn import PeopleKNN
 from tastemaker.models.similarity import SIMILARITIES, WEIGHTINGS, strongest
+from tastemaker.models.space import Choice, Integer, Real, Space
 
 
 class UserKNN(PeopleKNN):
@@ -45,6 +46,14 @@ class UserKNN(PeopleKNN):
         "age_decay": DECAY_GRID,
     }
     steps = (("similarity", "weighting"), ("neighbours", "age_decay"), ("shrinkage",), ("alpha",))
+    space: ClassVar[Space] = {
+        "similarity": Choice(SIMILARITIES),
+        "weighting": Choice(WEIGHTINGS),
+        "alpha": Real(0, 1),
+        "neighbours": Integer(5, 1000, log=True),
+        "shrinkage": Real(0.1, 1000, log=True),
+        "age_decay": Choice(DECAY_GRID),
+    }
 
     def __init__(
         self,
