@@ -1,9 +1,16 @@
-"""How long the plain models take: EASE beside ``numpy.linalg.inv``, iALS beside `implicit`, one answer of each model.
+"""How long the plain models take, beside rivals that do the same work in the same run.
 
-Run ``python benchmarks/ladder.py --quick`` for a few minutes' look on 3,000 items and, without ``--quick``, for
-12,000. Everything is generated; ratios are to rivals of the same run, medians of rounds that take turns. Set
-``OPENBLAS_NUM_THREADS=1`` to see one thread. With ``--rivals VENV_DIR`` `implicit` factorises the same data with as
-many threads, in an environment of its own::
+- EASE's inverse beside ``numpy.linalg.inv``: time, memory, difference;
+- iALS beside `implicit`: time until both have the same loss;
+- sequential rules of ten million events: memory;
+- the counting rows of a comparison, with all settings that they try;
+- one recommendation of every model.
+
+Run ``python benchmarks/ladder.py --quick`` for a few minutes' look on 3,000 items and a million events, and without
+``--quick`` for 12,000 items. All data are generated, but for the counting rows where ``--beauty DIR`` says where the
+files of `amazon-beauty` lie. Both sides have ``--threads`` threads, and rounds take turns. ``--cpu`` counts the
+processor's time instead of the wall's, which is what a machine that others use can tell. With ``--rivals VENV_DIR``
+`implicit` factorises the same data in an environment of its own::
 
     python -m venv VENV_DIR/implicit && VENV_DIR/implicit/bin/pip install implicit==0.7.3
 """
@@ -26,24 +33,41 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tastemaker.data import Dataset
+from tastemaker.core.errors import DataError
+from tastemaker.core.run import Run
+from tastemaker.data import Dataset, leave_one_out, load_dataset
 from tastemaker.data.interactions import Interactions
 from tastemaker.evaluation import memory
-from tastemaker.models import IALS, MODELS, make_model
+from tastemaker.models import IALS, MODELS, SequentialRules, make_model
 from tastemaker.models.ease import _invert
 from tastemaker.models.item_to_item import interaction_matrix
 
-TASTES, HISTORY, LIMIT_MS = 20, 8, 5.0
+TASTES, HISTORY, ANSWERS = 20, 8, 120
 ALPHA, RIDGE, DIMENSIONS = 10.0, 10.0, 64
+COUNTING = ("popularity", "recent-popularity", "markov", "sequential-rules")
+MOST_MS, MOST_MB, MOST_SECONDS = 5.0, 3000.0, 60.0
+
+
+class Clock:
+    """Wall time, or the processor's time of this process."""
+
+    name = "perf_counter"
+
+    def now(self) -> float:
+        """Return the time in seconds."""
+        return float(getattr(time, self.name)())
+
+
+CLOCK = Clock()
 
 
 def shop(users: int, items: int, events: int, seed: int = 0) -> Dataset:
-    """Return people of some tastes, whose items are drawn by popularity (a power law) and taste."""
+    """Return people of some tastes, whose items are drawn by popularity (a power law) and taste; ratings are noise."""
     rng = np.random.default_rng(seed)
     taste_of_item, taste_of_user = rng.integers(0, TASTES, items), rng.integers(0, TASTES, users)
     popularity = (np.arange(items) + 30.0) ** -0.9
     activity = rng.lognormal(0, 1.0, users)
-    lengths = np.clip(np.round(1.4 * events * activity / activity.sum()), HISTORY, items // 3).astype(np.int64)
+    lengths = np.clip(np.round(1.7 * events * activity / activity.sum()), HISTORY, items // 3).astype(np.int64)
     user = np.repeat(np.arange(users), lengths)
     item = np.empty(len(user), dtype=np.int64)
     for taste in range(TASTES):
@@ -51,30 +75,38 @@ def shop(users: int, items: int, events: int, seed: int = 0) -> Dataset:
         theirs = taste_of_user[user] == taste
         item[theirs] = np.searchsorted(shares, rng.random(theirs.sum()) * shares[-1])
     pairs = np.unique(user * items + item)
-    order = rng.permutation(len(pairs))
+    order = rng.permutation(len(pairs))[:events]
     frame = pl.DataFrame({"user": pairs[order] // items, "item": pairs[order] % items}).select(
         pl.format("u{}", "user").alias("user_id"),
         pl.format("i{}", "item").alias("item_id"),
         (pl.int_range(pl.len()) + 1_500_000_000).alias("timestamp"),
+        pl.Series("rating", rng.integers(1, 6, len(order)).astype(np.float32)),
     )
     words = np.asarray(["amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "haven", "iris", "jade"])
     titles = [f"{' '.join(rng.choice(words, 3))} {taste}" for taste in taste_of_item]
-    catalogue = pl.DataFrame({"item_id": [f"i{item}" for item in range(items)], "title": titles})
+    shelves = [[f"shelf {taste}"] for taste in taste_of_item]
+    ids = [f"i{item}" for item in range(items)]
+    catalogue = pl.DataFrame({"item_id": ids, "title": titles, "categories": shelves})
     return Dataset.of(Interactions.from_frame(frame), catalogue, name="generated")
 
 
 def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    started = CLOCK.now()
     work()
-    return time.perf_counter() - started
+    return CLOCK.now() - started
 
 
-def added_mb(work: Callable[[], object]) -> float:
-    """Return how far the memory rises above where it stands while some work is done."""
+def peak_mb(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the highest memory of the process while some work is done, and how far that is above where it stood."""
     memory.reset_peak()
     before = memory.peak_mb() or 0.0
     work()
-    return (memory.peak_mb() or 0.0) - before
+    after = memory.peak_mb() or 0.0
+    return after, after - before
+
+
+def verdict(good: bool, aim: str) -> str:
+    return aim if good else f"{aim}: MISSED"
 
 
 def inverse(items: int, rounds: int) -> None:
@@ -84,18 +116,18 @@ def inverse(items: int, rounds: int) -> None:
     gram = x.T @ x + 50 * np.eye(items, dtype=np.float32)
     ours, theirs = np.empty_like(gram), np.empty_like(gram)
     times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    added: dict[str, float] = {}
     for _ in range(rounds):
         ours[...] = gram
-        times["ours"].append(seconds(lambda: _invert(ours)))
-        times["theirs"].append(seconds(lambda: theirs.__setitem__(slice(None), np.linalg.inv(gram))))
+        for name, work in (("ours", lambda: _invert(ours)), ("theirs", lambda: np.copyto(theirs, np.linalg.inv(gram)))):
+            added[name] = peak_mb(lambda: times[name].append(seconds(work)))[1]  # noqa: B023 (called at once)
     off = float(np.abs(ours - theirs).max())
-    grown = added_mb(lambda: _invert(ours))
-    general = added_mb(lambda: np.linalg.inv(gram))
     mine, other = median(times["ours"]), median(times["theirs"])
     print(f"inverse of {items:,} x {items:,} float32 ({gram.nbytes / 1e6:,.0f} MB), {rounds} rounds")
-    print(f"  EASE's, in place     {mine:8.2f} s, {grown:6.0f} MB more")
-    print(f"  numpy.linalg.inv     {other:8.2f} s, {general:6.0f} MB more: {other / mine:.1f} x ours")
-    print(f"  largest difference   {off:8.0e}, of entries up to {float(np.abs(theirs).max()):.2f}")
+    print(f"  EASE's, in place     {mine:8.2f} s, {added['ours']:6.0f} MB more")
+    print(f"  numpy.linalg.inv     {other:8.2f} s, {added['theirs']:6.0f} MB more")
+    print(f"  {other / mine:.1f} times as fast ({verdict(other >= 2 * mine, 'aim: 2')})")
+    print(f"  largest difference   {off:.0e}, of entries up to {float(np.abs(theirs).max()):.2f} (aim: 1e-05)")
 
 
 def loss(x: NDArray[np.float32], y: NDArray[np.float32], touched: sparse.csr_array) -> float:
@@ -110,41 +142,44 @@ def loss(x: NDArray[np.float32], y: NDArray[np.float32], touched: sparse.csr_arr
     return everywhere + seen + RIDGE * float((x.astype(float) ** 2).sum() + (y.astype(float) ** 2).sum())
 
 
-def factorisation(users: int, items: int, events: int, iterations: int, rivals: Path | None) -> None:
-    """Print what iALS takes for a sweep and, beside the rival, for the loss that the rival ends with."""
+def factorisation(
+    users: int, items: int, events: int, iterations: tuple[int, ...], threads: int, rivals: Path | None
+) -> None:
+    """Print what iALS takes for a sweep and, beside the rival, for the losses that the rival ends with."""
     data = shop(users, items, events)
     touched = interaction_matrix(data)
     everybody = data.histories(data.sequences.user_ids.tolist())
     print(f"iALS, {users:,} x {items:,}, {touched.nnz:,} events, {DIMENSIONS} dimensions")
+    known: dict[int, tuple[float, float]] = {}
 
     def ours(sweeps: int) -> tuple[float, float]:
-        settings: dict[str, Any] = {"convention": "hu", "alpha": ALPHA, "regularisation": RIDGE}
-        model = IALS(dimensions=DIMENSIONS, frequency_power=0.0, sweeps=sweeps, age_decay="uniform", **settings)
-        started = time.perf_counter()
-        model.fit(data)
-        people = model.user_vectors(everybody)
-        return time.perf_counter() - started, loss(people, model.item_factors_, touched)
+        """Return the time of so many sweeps, with that of finding everybody's vector at the end, and the loss."""
+        if sweeps not in known:
+            settings: dict[str, Any] = {"convention": "hu", "alpha": ALPHA, "regularisation": RIDGE}
+            model = IALS(dimensions=DIMENSIONS, frequency_power=0.0, sweeps=sweeps, age_decay="uniform", **settings)
+            started = CLOCK.now()
+            people = model.fit(data, run=Run(threads=threads)).user_vectors(everybody)
+            spent = CLOCK.now() - started
+            known[sweeps] = spent, loss(people, model.item_factors_, touched)
+        return known[sweeps]
 
-    first, second = ours(1)[0], ours(3)[0]
-    print(f"  ours                 {(second - first) / 2:8.2f} s a sweep")
-    if rivals is None:
-        return
-    found = rival(rivals, touched, iterations)
-    target = loss(found["x"], found["y"], touched)
-    print(f"  implicit             {found['seconds'] / iterations:8.2f} s an iteration, {found['threads']} threads")
-    for sweeps in range(1, 4 * iterations):
+    print(f"  ours                 {(ours(3)[0] - ours(1)[0]) / 2:8.2f} s a sweep")
+    for count in iterations if rivals is not None else ():
+        assert rivals is not None
+        found = rival(rivals, touched, count, threads)
+        target = loss(found["x"], found["y"], touched)
+        sweeps = next(sweeps for sweeps in range(1, 1000) if ours(sweeps)[1] <= target)
         spent, reached = ours(sweeps)
-        if reached <= target:
-            break
-    print(
-        f"  to a loss of {target:,.0f}: ours {spent:.1f} s in {sweeps} sweeps ({reached:,.0f}), implicit "
-        f"{found['seconds']:.1f} s in {iterations} iterations; ours takes {spent / found['seconds']:.2f} of it"
-    )
+        ratio = spent / found["seconds"]
+        print(
+            f"  implicit, {count:3} iterations {found['seconds']:6.2f} s to a loss of {target:,.0f}; "
+            f"ours, {sweeps} sweeps {spent:.2f} s to {reached:,.0f}: "
+            f"{ratio:.2f} of its time ({verdict(ratio <= 2, 'aim: 2')})"
+        )
 
 
-def rival(rivals: Path, touched: sparse.csr_array, iterations: int) -> dict[str, Any]:
+def rival(rivals: Path, touched: sparse.csr_array, iterations: int, threads: int) -> dict[str, Any]:
     """Let `implicit` factorise the same matrix in its own environment."""
-    threads = os.environ.get("OPENBLAS_NUM_THREADS", str(os.cpu_count()))
     with tempfile.TemporaryDirectory() as folder:
         given, taken = Path(folder) / "given.npz", Path(folder) / "taken.npz"
         np.savez(given, indptr=touched.indptr, indices=touched.indices, shape=np.asarray(touched.shape))
@@ -154,45 +189,94 @@ def rival(rivals: Path, touched: sparse.csr_array, iterations: int) -> dict[str,
             "alpha": 1 + ALPHA,
             "regularisation": RIDGE,
             "iterations": iterations,
+            "threads": threads,
+            "clock": CLOCK.name,
         }
-        options |= {"threads": int(threads), "given": str(given), "taken": str(taken)}
+        options |= {"given": str(given), "taken": str(taken)}
         command = [str(rivals / "implicit" / "bin" / "python"), str(program), json.dumps(options)]
+        # Its own threads work side by side; a BLAS with several more would stall them, of which it warns itself.
         subprocess.run(command, check=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
         with np.load(taken) as answer:
-            return {"x": answer["x"], "y": answer["y"], "seconds": float(answer["seconds"]), "threads": threads}
+            return {"x": answer["x"], "y": answer["y"], "seconds": float(answer["seconds"])}
 
 
-def answers(users: int, items: int, events: int) -> None:
+def rules(events: int) -> None:
+    """Print what sequential rules of many events take, the data included."""
+    data = shop(events // 75, 27_000, events)
+    model = SequentialRules()
+    spent: list[float] = []
+    peak, added = peak_mb(lambda: spent.append(seconds(lambda: model.fit(data))))
+    stored = (model.weights_.data.nbytes + model.weights_.indices.nbytes) / 1e6
+    print(f"sequential rules of {data.interactions.frame.height:,} events")
+    print(f"  fit {spent[0]:.1f} s; {added:,.0f} MB more than the data take, {stored:,.0f} MB of them the rules")
+    print(f"  highest memory of the process {peak:,.0f} MB ({verdict(peak <= MOST_MB, f'aim: {MOST_MB:,.0f}')})")
+
+
+def counting(beauty: Path | None, quick: bool) -> None:
+    """Print what the counting rows of a comparison take, choices on validation included."""
+    size = (5_000, 3_000, 50_000) if quick else (22_000, 12_000, 200_000)
+    data = shop(*size) if beauty is None else load_dataset("amazon-beauty", beauty)
+    split = leave_one_out(data)
+    total = 0.0
+    print(f"counting rows of {data.name}, leave-one-out, {len(data.interactions):,} events")
+    for name in COUNTING:
+        model = make_model(name)
+        spent = seconds(lambda: model.fit(split.train, split.valid))  # noqa: B023 (called at once)
+        total += spent
+        print(f"  {name:20}{spent:8.1f} s for {model.settings_tried_} settings")
+    print(f"  {'together':20}{total:8.1f} s ({verdict(total <= MOST_SECONDS, f'aim: {MOST_SECONDS:.0f}')})")
+
+
+def answers(users: int, items: int, events: int, threads: int) -> None:
     """Print, for every model, what a fit takes with the first values of its grid, and one recommendation."""
     data = shop(users, items, events)
     rng = np.random.default_rng(1)
-    histories = [rng.choice(data.items.ids, HISTORY, replace=False).tolist() for _ in range(120)]
+    histories = [rng.choice(data.items.ids, HISTORY, replace=False).tolist() for _ in range(ANSWERS)]
     print(f"one recommendation, {users:,} people, {items:,} items, {data.interactions.frame.height:,} events")
     print(f"  {'':20}{'fit s':>8}{'fit MB':>9}{'median ms':>11}{'95% ms':>9}")
     for name in MODELS:
         model = make_model(name)
-        started = time.perf_counter()
-        grown = added_mb(lambda: model.fit(data))  # noqa: B023 (called at once)
-        fitted = time.perf_counter() - started
-        spent = [1000 * seconds(lambda: model.recommend(history=history, k=10)) for history in histories][20:]  # noqa: B023
-        late = "" if median(spent) < LIMIT_MS else f"  over {LIMIT_MS:.0f} ms"
-        print(f"  {name:20}{fitted:8.1f}{grown:9.0f}{median(spent):11.2f}{np.percentile(spent, 95):9.2f}{late}")
+        spent: list[float] = []
+        try:
+            run = Run(threads=threads)
+            grown = peak_mb(lambda: spent.append(seconds(lambda: model.fit(data, run=run))))[1]  # noqa: B023
+        except DataError as error:
+            print(f"  {name:20}  {error.message}")
+            continue
+        each = [1000 * seconds(lambda: model.recommend(history=history, k=10)) for history in histories]  # noqa: B023
+        late = "" if median(each) < MOST_MS else f"  over {MOST_MS:.0f} ms: MISSED"
+        print(f"  {name:20}{spent[0]:8.1f}{grown:9.0f}{median(each):11.2f}{np.percentile(each, 95):9.2f}{late}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="3,000 items instead of 12,000, a million events at most")
-    parser.add_argument("--rounds", type=int, default=3, help="times to repeat the inverse")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the parts")
+    parser.add_argument("--rounds", type=int, help="times to repeat the inverse (1, or 3 with --quick)")
+    parser.add_argument("--threads", type=int, default=Run().threads, help="threads of both sides")
+    parser.add_argument("--cpu", action="store_true", help="the processor's time, summed over threads")
+    parser.add_argument("--beauty", type=Path, metavar="DIR", help="count Amazon Beauty's events, not generated ones")
     parser.add_argument("--rivals", type=Path, metavar="VENV_DIR", help="folder with the environments of rivals")
-    arguments = parser.parse_args()
-    inverse(3_000 if arguments.quick else 12_000, arguments.rounds)
-    factorisation(6_040, 3_706, 1_000_000, 15, arguments.rivals)
-    if arguments.quick:
-        answers(5_000, 3_000, 50_000)
-    else:
-        answers(22_000, 12_000, 200_000)
-        factorisation(138_000, 27_000, 20_000_000, 5, arguments.rivals)
+    asked = parser.parse_args()
+    CLOCK.name = "process_time" if asked.cpu else "perf_counter"
+    quick, threads = asked.quick, asked.threads
+    print(f"{threads} threads, {'processor' if asked.cpu else 'wall'} time")
+    with Run(threads=threads).limited():
+        if "inverse" in asked.only:
+            inverse(3_000 if quick else 12_000, asked.rounds or (3 if quick else 1))
+        if "ials" in asked.only:
+            factorisation(6_040, 3_706, 1_000_000, (5, 15), threads, asked.rivals)
+        if "ials" in asked.only and not quick:
+            factorisation(138_000, 27_000, 10_000_000, (5,), threads, asked.rivals)
+        if "rules" in asked.only:
+            rules(1_000_000 if quick else 10_000_000)
+        if "counting" in asked.only:
+            counting(asked.beauty, quick)
+        if "answers" in asked.only:
+            answers(*((5_000, 3_000, 50_000) if quick else (22_000, 12_000, 200_000)), threads)
 
+
+PARTS = ("inverse", "ials", "rules", "counting", "answers")
 
 if __name__ == "__main__":
     main()

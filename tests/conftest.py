@@ -20,6 +20,8 @@ EXTRAS = {
     "local": ("xllamacpp",),
     "postgres": ("pgvector", "psycopg"),
     "ray": ("ray",),
+    "tune": ("optuna",),
+    "boost": ("lightgbm",),
     "zstd": ("backports",),
     "docs": ("mkdocstrings", "zensical"),
 }

@@ -133,6 +133,48 @@ def test_no_times_for_a_split_by_time(run: Run, log: Callable[[str, bytes], Path
     assert "--protocol leave-one-out" in done.err
 
 
+@pytest.mark.parametrize(
+    ("rows", "protocol", "message"),
+    [
+        ([("u", f"i{n}", n) for n in range(30)], "user-k-fold", "needs at least 5 users, and here is 1"),
+        ([("u", f"i{n}", n) for n in range(30)], "cold-user", "cold-user needs at least 3 users, and here is 1"),
+        ([(f"u{n}", "i", n) for n in range(30)], "global-time", "there is one item only"),
+        ([(f"u{n}", f"i{n}", n) for n in range(30)], "leave-one-out", "the validation part of leave-one-out is empty"),
+        ([(f"u{n % 9}", f"i{n % 2}", 5) for n in range(30)], "global-time", "part of global-time is empty"),
+        ([("u", "i", 1)], "leave-one-out", "the validation part of leave-one-out is empty"),
+    ],
+    ids=["one user, folds", "one user, cold", "one item", "one event each", "one time", "one event"],
+)
+def test_too_little_to_compare_on(
+    run: Run, log: Callable[[str, bytes], Path], rows: list[tuple[str, str, int]], protocol: str, message: str
+) -> None:
+    lines = "".join(f"{user},{item},{1_700_000_000 + 86_400 * day}\n" for user, item, day in rows)
+    log("interactions.csv", f"user_id,item_id,timestamp\n{lines}".encode())
+    done = run("compare", "--source", "./log", "--protocol", protocol, "--models", "popularity")
+    assert done.code == 4
+    assert message in done.err
+
+
+def test_one_user_is_enough_where_a_protocol_cuts_within_users(run: Run, log: Callable[[str, bytes], Path]) -> None:
+    lines = "".join(f"u,i{n % 20},{1_700_000_000 + n}\n" for n in range(20))
+    log("interactions.csv", f"user_id,item_id,timestamp\n{lines}".encode())
+    done = run("compare", "--source", "./log", "--protocol", "leave-one-out", "--models", "popularity", "--json")
+    assert done.code == 0, done.err
+    assert done.json["counts"]["users"] == 1
+
+
+def test_answers_that_training_never_met_are_counted_as_missed(run: Run, log: Callable[[str, bytes], Path]) -> None:
+    """People and items of the test have nothing in common with those of the training part."""
+    rows = [(f"u{n % 9}", f"i{n % 7}", n) for n in range(80)] + [(f"v{n % 9}", f"j{n % 7}", 100 + n) for n in range(20)]
+    lines = "".join(f"{user},{item},{1_700_000_000 + 86_400 * day}\n" for user, item, day in rows)
+    log("interactions.csv", f"user_id,item_id,timestamp\n{lines}".encode())
+    done = run("compare", "--source", "./log", "--models", "popularity", "-k", "5", "--json")
+    assert done.code == 0, done.err
+    counts = done.json["counts"]
+    assert counts["cold_targets"] == counts["targets"] > 0
+    assert [row["metrics"]["hr@5"]["value"] for row in done.json["rows"] if row["model"] == "popularity"] == [0.0]
+
+
 def test_an_unknown_protocol(run: Run) -> None:
     done = run("compare", "--protocol", "leave-one-in")
     assert done.code == 4

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tastemaker.cli.explanation import bar
@@ -22,7 +23,9 @@ Run = Callable[..., Any]
 
 def test_data_list(run: Run) -> None:
     rows = run("data", "list", "--json").json["sources"]
-    assert {"name", "title", "licence", "homepage", "bytes", "local"} == set(rows[0])
+    assert {"name", "title", "licence", "homepage", "bytes", "access", "confirmed", "local"} == set(rows[0])
+    access = {row["name"]: row["access"] for row in rows}
+    assert (access["movielens-1m"], access["amazon-beauty"], access["yoochoose"]) == ("download", "opt-in", "by hand")
     assert {row["name"]: row["local"] for row in rows}["movielens-100k"] is None
     assert "movielens-100k" in run("data", "list").out
 
@@ -43,6 +46,34 @@ def test_data_show(run: Run, dataset: Dataset) -> None:
     assert facts["fingerprint"] == dataset.fingerprint
     assert facts["first_event"].startswith("2024-01-")
     assert "720" in run("data", "show", "./shop").out
+
+
+def test_data_show_tells_where_a_source_comes_from(run: Run, shop: Path) -> None:
+    folder = shop / "gowalla-lightgcn"
+    folder.mkdir()
+    for part, items in (("train", 810_128), ("test", 217_242)):
+        pairs = pl.select(user_id=pl.int_range(items) % 29_858, item_id=pl.int_range(items) % 40_981)
+        pairs.write_parquet(folder / f"{part}.parquet")
+    facts = run("data", "show", "gowalla-lightgcn", "--data", folder, "--json").json
+    assert (facts["access"], facts["confirmed"], facts["checksums"]) == ("opt-in", None, {})
+    shown = run("data", "show", "gowalla-lightgcn", "--data", folder).out
+    for address in facts["addresses"]:
+        assert address in "".join(shown.split())
+    assert "none known" in shown
+    assert "not yet" in shown
+
+
+def test_data_get_accepts_the_unknown_only_if_asked_to(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def load(name: str, data: Path | None, *, accept_unknown: bool, **more: Any) -> Dataset:
+        asked.append(accept_unknown)
+        return read_folder(Path("shop"))
+
+    monkeypatch.setattr("tastemaker.data.load_dataset", load)
+    run("data", "get", "amazon-beauty")
+    run("data", "get", "amazon-beauty", "--accept-unknown")
+    assert asked == [False, True]
 
 
 def test_data_get_writes_our_layout(run: Run, dataset: Dataset) -> None:
@@ -71,6 +102,37 @@ def test_train_can_hold_out(run: Run) -> None:
     done = run("train", "--hold-out", "--out", "kept", "--json")
     assert done.json["fitted_on"] == "training part"
     assert len(load_model("kept").provenance_.rows) == done.json["events"] < 720
+
+
+def test_train_holds_out_by_the_knobs_of_the_protocol(run: Run) -> None:
+    knobs = ("--protocol", "leave-last-n", "--knob", "test_events=2", "--knob", "targets=together")
+    kept = run("train", "--model", "item-knn", "--hold-out", "--out", "kept", *knobs, "--json").json
+    assert kept["events"] == 720 - 3 * 60
+    found = run("evaluate", "--folder", "kept", *knobs, "--json").json
+    assert found["split_hash"] == kept["split_hash"]
+    assert found["counts"]["targets"] == 2 * found["counts"]["queries"] == 120
+
+
+def test_a_split_that_the_data_bring_along_is_taken(run: Run, shop: Path) -> None:
+    rows = [
+        f"u{user},i{(user + step) % 9},{'test' if step > 4 else 'train'}" for user in range(20) for step in range(7)
+    ]
+    Path("log").mkdir()
+    Path("log/interactions.csv").write_text("\n".join(["user_id,item_id,split", *rows]) + "\n", encoding="utf-8")
+    words = ("--source", "./log", "--protocol", "given", "--models", "item-knn", "--knob", "valid=0.2", "--json")
+    found = run("compare", *words).json
+    assert found["protocol"] == "given"
+    assert (found["counts"]["train_events"], found["counts"]["queries"], found["counts"]["targets"]) == (80, 20, 40)
+    said = {name: found["knobs"][name] for name in ("column", "valid_part", "valid", "history_at_test")}
+    assert said == {
+        "column": "split",
+        "valid_part": "drawn from training",
+        "valid": 0.2,
+        "history_at_test": "the user's events in training and validation, whatever their time",
+    }
+    done = run("compare", "--protocol", "given", "--models", "item-knn")
+    assert done.code == 4
+    assert "these data bring no split along: their events have no column 'split'" in done.err
 
 
 def test_train_tells_people_what_was_chosen(run: Run) -> None:

@@ -132,6 +132,44 @@ def test_items_people_and_facts(run: Run, events: Path) -> None:
     assert dataset.relations is not None
 
 
+def test_rows_are_counted_by_table_and_items_without_a_row_are_told(run: Run, events: Path) -> None:
+    Path("items.csv").write_text("id,name\ni1,One\ni9,Nine,x\n", encoding="utf-8")
+    shown = " ".join(run("import", events, "--items", "items.csv", "--to", "mine").out.split())
+    assert "rows 6, of which 4 were kept: events 3 of 4, items 1 of 2" in shown
+    assert "described 1 of 2 items" in shown
+    assert "do both tables use the same ids?" not in shown
+    Path("other.csv").write_text("id,name\n1,One\n", encoding="utf-8")
+    done = run("import", events, "--items", "other.csv", "--to", "yours")
+    assert "! None of the 2 items with events stand in the table of items" in " ".join(done.out.split())
+
+
+def test_a_file_of_one_kind_of_event(run: Run, shop: Path) -> None:
+    Path("buys.tsv").write_text("visitorid\titemid\tevent\n1\t1\t1\n1\t2\t1\n", encoding="utf-8")
+    done = run("import", "buys.tsv", "--event", "purchase", "--weight", "buy=3", "--to", "mine")
+    assert done.code == 0, done.err
+    assert "event given purchase" in " ".join(done.err.split())
+    assert read_folder(Path("mine")).interactions.frame.select("event", "weight").rows() == [("buy", 3.0)] * 2
+    guess = run("import", "buys.tsv", "--event", "purchase", "--to", "yours", "--json").json["guesses"][0]
+    assert (guess["kind"], guess["columns"]) == ("purchase", {"user_id": "visitorid", "item_id": "itemid"})
+
+
+@pytest.mark.parametrize(
+    ("rows", "protocol"),
+    [
+        (["u1,i1,2024-01-01", "u1,i2,2024-01-02"], None),
+        ([f"u{user},{item}," for user in range(3) for item in (5, 3, 1, 4, 2)], "leave-one-out"),
+        ([f"u{user},{item}," for user in range(3) for item in range(6)], "random-ratio"),
+    ],
+    ids=["times", "order", "no order"],
+)
+def test_the_comparison_that_comes_next_is_one_that_the_data_allow(
+    run: Run, events: Path, rows: list[str], protocol: str | None
+) -> None:
+    events.write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n", encoding="utf-8")
+    said = run("import", events, "--to", "mine").out
+    assert f"tastemaker compare --source ./mine{f' --protocol {protocol}' if protocol else ''}\n" in said
+
+
 def test_a_database_is_asked(run: Run, shop: Path) -> None:
     with closing(sqlite3.connect("shop.db")) as connection, connection:
         connection.execute("CREATE TABLE sales (customer, sku)")

@@ -80,6 +80,26 @@ def test_lists_for_other_people_are_a_row_that_was_not_run(run: Run, shop: Path)
     assert "--write-queries" in row["reason"]
 
 
+def test_what_is_amiss_with_lists_is_told_in_words(run: Run, theirs: Path, shop: Path) -> None:
+    """Ids that nobody knows, an item twice, people without a list: counted, told, and no reason to stop."""
+    lines = theirs.read_text().splitlines()
+    person = lines[1].split(",")[0]
+    kept = [line for line in lines if line.split(",")[0] == person]
+    odd = [f"{person},zebra,99", f"{person},{kept[0].split(',')[1]},100", "nobody,f1,1", "nobody,f2,2"]
+    (shop / "odd.csv").write_text("\n".join([lines[0], *kept, *odd]) + "\n", encoding="utf-8")
+    done = run("evaluate", "--run", "odd.csv")
+    assert done.code == 0, done.err
+    said = " ".join(done.out.split())
+    assert "odd is lists from a file" in said
+    for words in (
+        "people without a list (they count as missed)",
+        "1 lists for nobody in the test (passed over)",
+        "1 entries that are no items of the data (they keep their places)",
+        "1 repeated entries (the first counts)",
+    ):
+        assert words in said, words
+
+
 def test_seeds_metrics_and_exports(run: Run, shop: Path) -> None:
     words = (
         "compare",

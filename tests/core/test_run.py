@@ -1,8 +1,12 @@
-"""A run carries seed and progress; randomness has a name and depends on nothing else."""
+"""A run carries seed, threads and progress; randomness has a name and depends on nothing else."""
 
 from __future__ import annotations
 
+import contextlib
+
+import numpy as np  # noqa: F401 (brings a BLAS)
 import pytest
+from threadpoolctl import threadpool_info
 
 from tastemaker.core.errors import ConfigError
 from tastemaker.core.run import Advance, Run
@@ -63,3 +67,43 @@ def test_a_run_is_silent_unless_told_otherwise(capsys: pytest.CaptureFixture[str
     with Run().track("Counting", 1) as advance:
         advance(1)
     assert capsys.readouterr() == ("", "")
+
+
+def threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_a_run_takes_one_thread_unless_the_environment_says_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TASTEMAKER_THREADS", raising=False)
+    assert Run().threads == 1
+    monkeypatch.setenv("TASTEMAKER_THREADS", "3")
+    assert Run().threads == 3
+    assert Run(threads=2).threads == 2
+
+
+@pytest.mark.parametrize("said", ["two", "1.5"])
+def test_an_environment_that_says_no_number_is_told_so(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("TASTEMAKER_THREADS", said)
+    with pytest.raises(ConfigError, match=f"TASTEMAKER_THREADS is '{said}', but must be a whole number"):
+        Run()
+
+
+@pytest.mark.parametrize("number", [0, -2])
+def test_there_is_at_least_one_thread(number: int) -> None:
+    with pytest.raises(ConfigError, match=f"there are to be {number} threads"):
+        Run(threads=number)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_libraries_keep_to_the_threads_of_the_run_and_get_their_own_back(number: int) -> None:
+    before = threads()
+    with Run(threads=number).limited():
+        assert threads() == {number}
+    assert threads() == before
+
+
+def test_libraries_get_their_threads_back_from_a_block_that_fails() -> None:
+    before = threads()
+    with contextlib.suppress(KeyboardInterrupt), Run(threads=2).limited():
+        raise KeyboardInterrupt
+    assert threads() == before

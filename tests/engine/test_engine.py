@@ -15,7 +15,7 @@ from tastemaker.core.query import Query, as_events
 from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.data import Dataset
 from tastemaker.engine import Answer, Engine
-from tastemaker.models import ContentKNN, Popularity, SequentialRules, make_model
+from tastemaker.models import Bias, ContentKNN, FeatureRidge, Popularity, SequentialRules, make_model
 from tastemaker.testing import small_shop
 
 MOMENT = datetime(2024, 6, 1, tzinfo=UTC)
@@ -277,3 +277,17 @@ def test_the_first_requests_may_come_at_once() -> None:
     shares = [one.share for answer in answers for item in answer.items for one in item.evidence]
     assert all(0 < share <= 1 for share in shares)
     assert np.isfinite(shares).all()
+
+
+def test_a_model_of_ratings_goes_by_the_stored_ratings(shop: Dataset) -> None:
+    model = Bias(convention="ridge", item_damping=1.0, user_damping=1.0).fit(shop)
+    answer = Engine(model, shop).recommend(Query(user_id="u000", k=3))
+    expected = model.recommend(Query(history=shop.rated_history("u000"), k=3))
+    assert ids(answer) == expected.items()
+    assert [item.score for item in answer.items] == pytest.approx(expected.scores())
+    assert answer.degraded == ()
+
+
+def test_what_no_item_speaks_for_is_not_called_popular(shop: Dataset) -> None:
+    answer = Engine(FeatureRidge().fit(shop), shop).recommend(Query(user_id="u000", k=3))
+    assert {item.reason for item in answer.items} == {"expected to be liked"}

@@ -120,6 +120,16 @@ class MissingExtraError(TastemakerError, ImportError):
         self.extra = extra
 
 
+class CheckError(TastemakerError):
+    """What was measured anew differs from its record."""
+
+    exit_code = 11
+
+
+class TimeLimitError(TastemakerError):
+    """A computation took longer than it was given."""
+
+
 class ServiceError(TastemakerError):
     """A service cannot start or cannot be reached, for example because its port is in use."""
 

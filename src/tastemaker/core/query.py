@@ -31,17 +31,21 @@ class Event:
         event: Kind of event, such as ``view``, ``buy``, ``like``, ``dislike``.
         timestamp: When, if known; naive datetimes are read as UTC.
         weight: How much it says; of the kinds in `NEGATIVE_EVENTS` it speaks against, whatever its sign.
+        rating: What the person gave the item, on the scale of the data; ``None`` where they gave nothing.
     """
 
     item_id: str
     event: str = "interaction"
     timestamp: datetime | None = None
     weight: float = 1.0
+    rating: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "item_id", str(self.item_id))
         if not math.isfinite(self.weight):
             raise QueryError(f"the weight of an event is {self.weight}, not a number", where=f"item '{self.item_id}'")
+        if self.rating is not None and not math.isfinite(self.rating):
+            raise QueryError(f"the rating of an event is {self.rating}, not a number", where=f"item '{self.item_id}'")
         if self.event in NEGATIVE_EVENTS:
             object.__setattr__(self, "weight", -abs(self.weight))
 
@@ -147,8 +151,9 @@ class QueryBatch:
         starts: First event of each query, int64 ``[q]``.
         ends: One past the last event of each query, int64 ``[q]``.
         user_ids: Who asks, object ``[q]``; ``None`` where unknown.
-        texts: What is asked for in words, or ``None`` for a batch without words.
         now: Moment of each request in microseconds, int64 ``[q]``; ``NO_TIME`` where unknown.
+        texts: What is asked for in words, or ``None`` for a batch without words.
+        ratings: What the events' items were given, float32 ``[e]``, NaN where nothing; ``None`` for a batch without.
     """
 
     dictionary: NDArray[np.object_]
@@ -160,6 +165,7 @@ class QueryBatch:
     user_ids: NDArray[np.object_]
     now: NDArray[np.int64]
     texts: tuple[str | None, ...] | None = None
+    ratings: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -180,6 +186,7 @@ class QueryBatch:
             self.user_ids[block],
             self.now[block],
             texts,
+            self.ratings,
         )
 
     def lengths(self) -> NDArray[np.int64]:
@@ -210,12 +217,14 @@ class QueryBatch:
         codes: list[int] = []
         weights: list[float] = []
         times: list[int] = []
+        ratings: list[float | None] = []
         bounds = [0]
         for query in queries:
             for event in query.asked_with():
                 codes.append(places.setdefault(event.item_id, len(places)))
                 weights.append(event.weight)
                 times.append(NO_TIME if event.timestamp is None else to_microseconds(event.timestamp))
+                ratings.append(event.rating)
             bounds.append(len(codes))
         edges = np.asarray(bounds, dtype=np.int64)
         return cls(
@@ -231,4 +240,5 @@ class QueryBatch:
                 dtype=np.int64,
             ),
             texts=tuple(query.text for query in queries) if any(query.text for query in queries) else None,
+            ratings=np.asarray(ratings, dtype=np.float32) if any(given is not None for given in ratings) else None,
         )

@@ -18,13 +18,14 @@ class Contribution:
     """One addend of a score.
 
     Attributes:
-        kind: ``item`` (an event of the history), ``text`` (the words of the query), ``popularity``.
-        name: Raw id of the item, or what else it is.
+        kind: ``item`` (an event of the history), ``text`` (the words of the query), ``popularity``, ``feature``
+            (something known of the person, the item or the moment, or an average).
+        name: Raw id of the item, or what else it is, in words.
         amount: What it adds to the score.
         source: The part of a composed model that speaks; empty for a model of one piece.
     """
 
-    kind: Literal["item", "text", "popularity"]
+    kind: Literal["item", "text", "popularity", "feature"]
     name: str
     amount: float
     source: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contributions, Recommendations
 from tastemaker.core.run import Run
+
+ScoreKind: TypeAlias = Literal["relevance", "rating", "probability"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class Capabilities:
         reads: What it looks at: any of ``user``, ``history``, ``last`` (the latest event alone), ``text``,
             ``context``, ``candidates``.
         comparable_scores: Scores compare across queries.
+        score_kind: What a score is: ``relevance`` only puts items in order; a ``rating`` is what the person would give
+            the item if they had it, which says nothing of whether they want it, so that no ranking is reported of it;
+            a ``probability`` is how likely a shown item is liked or clicked. Models of the last two `predict`.
     """
 
     dense: bool = True
@@ -33,6 +38,7 @@ class Capabilities:
     incremental: bool = False
     reads: frozenset[str] = frozenset({"history"})
     comparable_scores: bool = False
+    score_kind: ScoreKind = "relevance"
 
 
 @runtime_checkable
@@ -100,4 +106,21 @@ class Recommender(Protocol):
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote; needs no training data."""
+        ...
+
+
+@runtime_checkable
+class Predictor(Recommender, Protocol):
+    """A recommender that says what comes of a known event: the rating that is given, or whether there is a click.
+
+    Its ``valid`` is a `tastemaker.data.LabelledEvents`; of held-out queries without answers nothing can be chosen.
+    """
+
+    def predict(self, held: Any, context: Any = None) -> NDArray[np.float64]:
+        """Predict the answer to each target of ``held``, float64 ``[t]``.
+
+        Args:
+            held: Who is asked after which history, and the items, a `tastemaker.data.HeldOut`.
+            context: What else is known of the moment, a Polars frame with one row for each target.
+        """
         ...

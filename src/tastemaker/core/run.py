@@ -1,13 +1,14 @@
-"""One `Run` carries what a computation needs from outside: seed, progress, output folder. Never global."""
+"""One `Run` carries what a computation needs from outside: seed, threads, progress, output folder. Never global."""
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from tastemaker.core.errors import ConfigError
 
 Advance = Callable[[int], None]
 """Call with the number of units done since the last call."""
+
+THREADS: Final = "TASTEMAKER_THREADS"
+"""The environment variable that says how many threads a run takes where nobody else says it."""
 
 
 class Progress(Protocol):
@@ -40,23 +44,46 @@ class SilentProgress:
         """Do nothing."""
 
 
+def default_threads() -> int:
+    """Return what `THREADS` says, and 1 without it.
+
+    One, because threads that multiply matrices together wait for each other by spinning: on two cores that others
+    use as well, a product that takes one thread 0.05 ms takes two of them 16 ms. How many there are also changes
+    the last digits of sums, so that a number that followed the load of the machine could not be repeated.
+
+    Raises:
+        ConfigError: It is no whole number.
+    """
+    said = os.environ.get(THREADS) or "1"
+    try:
+        return int(said)
+    except ValueError as error:
+        raise ConfigError(f"{THREADS} is '{said}', but must be a whole number of at least 1", where=THREADS) from error
+
+
 @dataclass(frozen=True)
 class Run:
     """What a computation is given by its surroundings.
 
     Attributes:
         seed: Start of every random stream of the run.
+        threads: How many threads matrix products and the like may take: see `limited`.
         progress: Where long work reports how far it is.
         output: Folder for logs and reports, if any.
     """
 
     seed: int = 0
+    threads: int = field(default_factory=default_threads)
     progress: Progress = field(default_factory=SilentProgress)
     output: Path | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ConfigError(f"the seed is {self.seed}, but must be a whole number of at least 0", where="seed")
+        if self.threads < 1:
+            raise ConfigError(
+                f"there are to be {self.threads} threads, but 1 is the least", where="threads", remedy="Use 1 or more."
+            )
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Return the random stream named ``purpose``: the same seed and name give the same numbers.
@@ -74,3 +101,14 @@ class Run:
             yield advance
         finally:
             self.progress.finish(advance)
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """Hold numeric libraries (BLAS, OpenMP) to ``threads`` threads for as long as the block runs.
+
+        A library has one limit for the whole process, so two blocks with different ones must not run side by side.
+        """
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(self.threads):
+            yield

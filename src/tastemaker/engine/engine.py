@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tastemaker.core.clock import Clock, system_clock
 from tastemaker.core.errors import UnknownItemError, UnknownUserError
-from tastemaker.core.query import Query, as_events
+from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contributions
 from tastemaker.core.slate import Slate
 from tastemaker.data.dataset import Dataset
@@ -137,10 +137,10 @@ class Engine:
         """
         notes: tuple[str, ...] = ()
         if query.history is None and not query.items:
-            stored = self.dataset.history(query.user_id) if query.user_id is not None else []
+            stored = self.dataset.rated_history(query.user_id) if query.user_id is not None else ()
             if query.user_id is not None and not stored:
                 notes = (f"user '{query.user_id}' is unknown",)
-            query = replace(query, history=as_events(stored))
+            query = replace(query, history=stored)
         return replace(query, now=query.now or self.clock()), notes
 
     def recommend(self, query: Query) -> Answer:
@@ -235,6 +235,8 @@ def _reason(query: Query, contributions: Contributions, evidence: tuple[Evidence
     if not evidence:
         if query.text:
             return f'fits "{query.text}"'
+        if any(part.kind == "feature" for part in contributions.parts):
+            return "expected to be liked"
         # Many items may each say a little.
         history = sum(amount for amount in contributions.by_item().values() if amount > 0)
         return "fits the history as a whole" if history > 0.5 * contributions.score else "popular"

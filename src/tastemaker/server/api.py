@@ -74,7 +74,7 @@ def recommend_to(request: Request, asked: schemas.RecommendRequest) -> schemas.A
 
 
 def _event(event: schemas.EventIn) -> core.Event:
-    return core.Event(event.item_id, event.event, event.timestamp, event.weight)
+    return core.Event(event.item_id, event.event, event.timestamp, event.weight, event.rating)
 
 
 @router.get("/v1/similar/{item:path}", tags=["recommend"], responses=_errors(_404="There is no such item."))

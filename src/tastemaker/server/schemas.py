@@ -63,6 +63,13 @@ class EventIn(BaseModel):
         allow_inf_nan=False,
         description="How much it says, from -100 to 100; negative for a dislike.",
     )
+    rating: float | None = Field(
+        None,
+        ge=-1e6,
+        le=1e6,
+        allow_inf_nan=False,
+        description="What was given to the item, on the scale of the data; models of ratings go by it.",
+    )
 
 
 EventOrId = Annotated[EventIn, BeforeValidator(_as_event, json_schema_input_type=EventIn | str | int)]
@@ -109,7 +116,7 @@ class RecommendRequest(BaseModel):
 
     user_id: UserId = None
     history: Events | None = Field(
-        None, description=f"{_HISTORY} Each is an id or an object with item_id, event, timestamp, weight."
+        None, description=f"{_HISTORY} Each is an id or an object with item_id, event, timestamp, weight, rating."
     )
     session: Events = Field([], description=f"Events of this visit, at most {MAX_EVENTS}; appended to the history.")
     liked: Ids = Field([], description=_LIKED)

@@ -12,10 +12,12 @@ import polars as pl
 
 from tastemaker.core.errors import NotFittedError, QueryError, UnknownItemError
 from tastemaker.core.query import Event, Query, QueryBatch
-from tastemaker.core.recommender import Recommender
+from tastemaker.core.recommender import Predictor, Recommender
 from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
+from tastemaker.data.labelled import labels_of, ratings_of
 from tastemaker.data.split import global_time
+from tastemaker.data.splits.events import split_events
 from tastemaker.testing.worlds import checkerboard, small_shop
 
 Factory = Callable[[], Recommender]
@@ -187,7 +189,13 @@ def is_repeatable(make: Factory) -> None:
 
 
 def learns_the_checkerboard(make: Factory) -> None:
-    """Where taste decides everything, a model that reads histories finds the one item that is missing."""
+    """Where taste decides everything, a model that reads histories finds the one item that is missing.
+
+    Models whose scores are ratings or probabilities are exempt: the taste of the checkerboard lies in what people did
+    not touch, and those learn from what was said of what they touched alone. `predicts_what_people_say` is for them.
+    """
+    if make().capabilities.score_kind != "relevance":
+        return
     data = checkerboard()
     model = make().fit(data)
     if not model.capabilities.reads & {"history", "user"}:
@@ -196,6 +204,27 @@ def learns_the_checkerboard(make: Factory) -> None:
     answer = model.recommend(data.histories(people), k=1)
     for place, person in enumerate(people):
         _require(answer.items(place) == [f"i{person[1:]}"], "the checkerboard holds")
+
+
+def predicts_what_people_say(make: Factory) -> None:
+    """Where scores are ratings or probabilities, they come nearer to answers not seen before than the average does."""
+    kind = make().capabilities.score_kind
+    if kind == "relevance":
+        return
+    split = split_events(small_shop(), "ratings" if kind == "rating" else "clicks", "random-ratio", test=0.2)
+    model = make().fit(split.train, split.valid)
+    if not isinstance(model, Predictor):
+        raise AssertionError("a model of ratings or probabilities has the method predict")
+    found = model.predict(split.test.unanswered(), split.test.context)
+    _require(found.shape == split.test.answers.shape, "predict gives one number for each target")
+    _require(np.isfinite(found).all(), "predictions are numbers")
+    if kind == "probability":
+        _require((found >= 0).all() and (found <= 1).all(), "probabilities lie between 0 and 1")
+    learnt = ratings_of(split.train) if kind == "rating" else labels_of(split.train)
+    off, average = ((guess - split.test.answers) ** 2 for guess in (found, np.full(len(found), np.nanmean(learnt))))
+    _require(off.mean() < average.mean(), "predictions are nearer to the answers than the average is")
+    again = model.predict(split.test.unanswered(), split.test.context)
+    _require((found == again).all(), "the same question gets the same prediction")
 
 
 def takes_in_new_items(make: Factory) -> None:
@@ -242,6 +271,7 @@ RULES: Final[tuple[Callable[[Factory], None], ...]] = (
     survives_a_round_trip,
     is_repeatable,
     learns_the_checkerboard,
+    predicts_what_people_say,
     takes_in_new_items,
     takes_in_new_events,
 )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from tastemaker.data.catalogue import Catalogue
+from tastemaker.data.catalogue import Catalogue, Users
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.interactions import Interactions
 
@@ -39,7 +39,10 @@ def checkerboard(size: int = 50, seed: int = 0) -> Dataset:
 
 
 def small_shop(users: int = 40, items: int = 30, events: int = 12, seed: int = 0) -> Dataset:
-    """Return a made-up shop: people with a favourite shelf, items with titles, categories and a year.
+    """Return a made-up shop: people with a favourite shelf and an age, items with titles, categories and a year.
+
+    A rating is 3, one more or less for what is of the favourite shelf or not, and half a point more or less as the
+    item is good and the person generous.
 
     Args:
         users: Number of people.
@@ -55,9 +58,10 @@ def small_shop(users: int = 40, items: int = 30, events: int = 12, seed: int = 0
         chosen = rng.choice(items, size=min(events, items), replace=False, p=liking / liking.sum())
         begin = int(rng.integers(0, 60))
         rows += [
-            (f"u{user:03}", f"i{item:03}", _START + timedelta(days=begin + step)) for step, item in enumerate(chosen)
+            (f"u{user:03}", f"i{item:03}", _START + timedelta(days=begin + step), _rating(user, int(item)))
+            for step, item in enumerate(chosen)
         ]
-    log = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    log = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "rating"], orient="row")
     nouns = ["spade", "pan", "violin", "rake", "bowl", "drum", "hose", "oven", "flute", "seeds"]
     total = items + 3
     catalogue = pl.DataFrame(
@@ -68,4 +72,12 @@ def small_shop(users: int = 40, items: int = 30, events: int = 12, seed: int = 0
             "year": [2000 + item % 20 for item in range(total)],
         }
     )
-    return Dataset.of(Interactions.from_frame(log), Catalogue(catalogue), name="small-shop")
+    people = pl.DataFrame(
+        {"user_id": [f"u{user:03}" for user in range(users)], "age": [(20, 40, 60)[user % 3] for user in range(users)]}
+    )
+    return Dataset.of(Interactions.from_frame(log), Catalogue(catalogue), users=Users(people), name="small-shop")
+
+
+def _rating(user: int, item: int) -> float:
+    taste = 1.0 if item % 3 == user % 3 else -1.0
+    return 3.0 + taste + 0.5 * ((item // 3) % 3 - 1) + 0.5 * ((user // 3) % 3 - 1)

@@ -1,0 +1,233 @@
+"""Running a cell: data, split, comparison, record; broken off it goes on, finished it is passed over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tastemaker.core.errors import AssetError, DataError, TastemakerError
+from tastemaker.core.run import Run
+from tastemaker.data import Dataset, Split, load_dataset, make_split
+from tastemaker.data.assets import cache_folder
+from tastemaker.data.sources.registry import SOURCES
+from tastemaker.evaluation import compare
+from tastemaker.evaluation.intervals import Measured
+from tastemaker.evaluation.resume import RowFolder
+from tastemaker.systems.reproduction.attempts import Attempts
+from tastemaker.systems.reproduction.check import compare_records
+from tastemaker.systems.reproduction.code import code_hash, row_hash, spec_of
+from tastemaker.systems.reproduction.differences import differences
+from tastemaker.systems.reproduction.expectations import Beats
+from tastemaker.systems.reproduction.machine import machine
+from tastemaker.systems.reproduction.records import Pair, Record, read_record, write_record
+from tastemaker.systems.reproduction.system import Cell, Setting, System, Trial
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where cells are run, and how.
+
+    Attributes:
+        out: Folder of the results.
+        data: Folder that holds data sets under the names of their sources; ``None`` looks where a source always does.
+        work: Folder in which finished rows are kept; cells, also of other systems, that have a row in common share it.
+        run: Progress.
+        again: Measure anew what is there already.
+        rows: Names of the rows to run; ``None`` runs all.
+        say: Is told what a reader should know while a cell runs.
+    """
+
+    out: Path
+    data: Path | None = None
+    work: Path = field(default_factory=lambda: cache_folder() / "reproductions")
+    run: Run = field(default_factory=Run)
+    again: bool = False
+    rows: frozenset[str] | None = None
+    say: Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell.
+
+    Attributes:
+        cell: Its name.
+        status: ``measured``; ``up to date``, where the same code measured the same before; or ``not run``.
+        reason: Why it was not run.
+        record: What was measured, now or before.
+        path: Where the record lies.
+    """
+
+    cell: str
+    status: Literal["measured", "up to date", "not run"]
+    reason: str = ""
+    record: Record | None = None
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A cell whose data are there and cut."""
+
+    split: Split
+    choosing: Split | None
+    identities: Mapping[str, str]
+
+
+def run_cell(system: System, cell: Cell, bench: Bench) -> Outcome:
+    """Run a cell and write its record, unless a record of the same code, data and split is there.
+
+    Rows are kept one by one as they are finished: a run that is broken off loses the row it was at.
+
+    Raises:
+        StorageError: A record or a row cannot be written.
+    """
+    try:
+        ready = _ready(cell, bench)
+    except (DataError, AssetError) as error:
+        return Outcome(cell.name, "not run", str(error))
+    before = read_record(bench.out, system.name, cell.name)
+    if before is not None and not bench.again and _up_to_date(before, cell, ready):
+        return Outcome(cell.name, "up to date", record=before)
+    record = _measured(system, cell, ready, bench, keep=True)
+    return Outcome(cell.name, "measured", record=record, path=write_record(record, bench.out))
+
+
+def check_cell(system: System, cell: Cell, bench: Bench) -> tuple[list[str], list[str]]:
+    """Measure a cell anew and compare it with its record.
+
+    Returns:
+        What differs in the numbers, and what else is worth knowing; sentences both.
+
+    Raises:
+        DataError: There is no record, or it is damaged, or the data are not there.
+    """
+    before = read_record(bench.out, system.name, cell.name)
+    if before is None:
+        raise DataError(
+            f"cell '{cell.name}' of {system.name} has no record to check",
+            where=str(bench.out),
+            remedy=f"Run it first: tastemaker reproduce {system.name} --cell {cell.name}",
+        )
+    return compare_records(before, _measured(system, cell, _ready(cell, bench), bench, keep=False))
+
+
+def _ready(cell: Cell, bench: Bench) -> _Ready:
+    setting, run = cell.setting, replace(bench.run, seed=cell.seeds[0])
+    dataset = _dataset(setting, bench, run)
+    if not setting.refit:
+        split, choosing = make_split(dataset, setting.protocol, run=run, **setting.knobs), None
+    else:
+        choosing = make_split(dataset, setting.protocol, run=run, **setting.knobs)
+        split = make_split(dataset, setting.protocol, run=run, **{**setting.knobs, "train_on_valid": True})
+    where = [_words_hash(dataset), split.hash, None if choosing is None else choosing.hash]
+    identities = {name: _identity(trial, cell, where) for name, trial in cell.models.items()}
+    return _Ready(split, choosing, {name: word for name, word in identities.items() if word is not None})
+
+
+def _dataset(setting: Setting, bench: Bench, run: Run) -> Dataset:
+    source = SOURCES.get(setting.source)
+    folder = None
+    if bench.data is not None and source is not None:
+        folder = next((bench.data / name for name in source.folders if (bench.data / name).is_dir()), None)
+    with run.track(f"Loading {setting.source}"):
+        return load_dataset(setting.source, folder, run=run, notify=bench.say)
+
+
+def _words_hash(dataset: Dataset) -> str:
+    """Return the sha256 of all that models may read beside the events, which the split's hash covers."""
+    digest = hashlib.sha256()
+    for table in (dataset.catalogue, dataset.users, dataset.relations):
+        digest.update(b"-" if table is None else table.frame.write_ndjson().encode())
+    return digest.hexdigest()
+
+
+def _identity(trial: Trial, cell: Cell, where: list[str | None]) -> str | None:
+    """Return what decides the numbers of a row, in 16 digits; ``None`` if the model cannot be built."""
+    try:
+        model = trial.build()
+    except TastemakerError:
+        return None
+    measured = [list(cell.setting.ks), list(cell.seeds), cell.setting.candidates]
+    said = json.dumps([spec_of(model), row_hash(model), where, measured], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _pairs(cell: Cell) -> list[Pair]:
+    return [each.pair for each in cell.expectations if isinstance(each, Beats)]
+
+
+def _up_to_date(record: Record, cell: Cell, ready: _Ready) -> bool:
+    """Say whether every row of a record is settled and would come out the same, and nothing is missing."""
+    return (
+        list(record.rows) == list(cell.models)
+        and dict(record.rows) == dict(ready.identities)
+        and record.comparison.baseline == cell.baseline
+        and set(_pairs(cell)) <= set(record.differences)
+    )
+
+
+class _Rows:
+    """The rows of a running cell: what a comparison measures, and what was kept of an earlier run."""
+
+    def __init__(self, folder: RowFolder | None, bench: Bench) -> None:
+        self._folder = folder
+        self._bench = bench
+        self.found: dict[str, Measured] = {}
+
+    def get(self, name: str) -> Measured | None:
+        """Return a row that was kept."""
+        if self._folder is None or self._bench.again:
+            return None
+        found = self._folder.get(name)
+        if found is not None:
+            self.found[name] = found
+            self._bench.say(f"{name}: measured before, and kept")
+        return found
+
+    def put(self, measured: Measured) -> None:
+        """Keep a row."""
+        row = measured.row
+        self.found[row.model] = measured
+        if self._folder is not None:
+            self._folder.put(measured)
+        self._bench.say(f"{row.model}: {f'{row.seconds:,.1f} s' if row.status == 'ok' else row.reason}")
+
+
+def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: bool) -> Record:
+    code, setting = code_hash(), cell.setting
+    folder = RowFolder(bench.work, ready.identities) if keep else None
+    rows = _Rows(folder, bench)
+    attempts = Attempts(cell.models, bench.rows, ready.choosing)
+    comparison = compare(
+        attempts,
+        ready.split,
+        ks=tuple(setting.ks),
+        run=replace(bench.run, seed=cell.seeds[0]),
+        seeds=tuple(cell.seeds),
+        baseline=cell.baseline,
+        candidates=setting.candidates,
+        resume=rows,
+        announce=lambda known: bench.say(known.sentence()),
+        examples=0,  # a record is published, and what people did is not ours to publish
+    )
+    comparison = replace(comparison, knobs={**comparison.knobs, **_refit(setting)})
+    return Record(
+        system=system.name,
+        cell=cell.name,
+        comparison=comparison,
+        code=code,
+        rows={name: word for name, word in ready.identities.items() if name not in attempts.unsettled},
+        differences=differences(_pairs(cell), rows.found, ready.split, setting.ks, cell.seeds[0]),
+        machine=machine(comparison),
+    )
+
+
+def _refit(setting: Setting) -> dict[str, Any]:
+    if not setting.refit:
+        return {}
+    return {"selection": "on validation only, then fitted anew on training and validation; the test part was used once"}

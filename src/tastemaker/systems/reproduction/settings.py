@@ -1,0 +1,29 @@
+"""Settings that papers, and so several systems, share: data set, split and cut-offs under one name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tastemaker.systems.reproduction.system import Setting
+
+ML_100K_TIME: Final = Setting(source="movielens-100k", protocol="global-time")
+"""Small and fetchable: the setting of quick cells."""
+
+BEAUTY: Final = Setting(source="amazon-beauty", protocol="leave-one-out", ks=(10, 5))
+SPORTS: Final = Setting(source="amazon-sports", protocol="leave-one-out", ks=(10, 5))
+CLOTHING: Final = Setting(source="amazon-clothing", protocol="leave-one-out", ks=(10, 5))
+
+BEAUTY_SHUFFLED: Final = Setting(
+    source="amazon-beauty", protocol="leave-one-out", knobs={"ties": "shuffle", "tie_unit": "day"}, ks=(10, 5)
+)
+"""Amazon's times are days: within a day the order of the file is no order of events."""
+
+BEAUTY_REFIT: Final = Setting(source="amazon-beauty", protocol="leave-one-out", ks=(10, 5), refit=True)
+BEAUTY_COLD: Final = Setting(source="amazon-beauty", protocol="cold-item", ks=(10, 5))
+BEAUTY_COLD_ALONE: Final = Setting(source="amazon-beauty", protocol="cold-item", ks=(10, 5), candidates="cold")
+
+ML_1M_LAST: Final = Setting(source="movielens-1m", protocol="leave-one-out", ks=(10, 5))
+ML_1M_TIME: Final = Setting(source="movielens-1m", protocol="global-time")
+
+GOWALLA: Final = Setting(source="gowalla-lightgcn", protocol="given", ks=(20,), refit=True)
+"""The split of NGCF and LightGCN: no times and no validation part, so that one is drawn from training."""

@@ -1,0 +1,129 @@
+"""What a system is: a claim, and cells that test it; each cell compares models in one setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Literal
+
+from tastemaker.core.errors import DataError, nearest
+from tastemaker.core.recommender import Recommender
+from tastemaker.evaluation.comparison import BASELINE
+from tastemaker.models import make_model
+from tastemaker.systems.reproduction.expectations import Expectation
+
+Kind = Literal["recommender", "agent", "judge", "simulator", "attack", "training"]
+Budget = Literal["quick", "full"]
+BUDGETS: Final = ("quick", "full")
+
+MINUTES: Final = 60.0
+"""What one row of a cell may take unless it says otherwise."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row of a cell.
+
+    Attributes:
+        build: Returns the unfitted model. It is called when the row's turn comes, and the model is forgotten after
+            it; what cannot be built, because an extra is missing, becomes a row ``not run``.
+        minutes: How long the row may take, fitting and testing together, for each seed.
+    """
+
+    build: Callable[[], Recommender]
+    minutes: float = MINUTES
+
+
+def shipped(*names: str, minutes: float = MINUTES) -> dict[str, Trial]:
+    """Return trials of models that are shipped, by their names; what they leave open is chosen on validation."""
+    return {name: Trial(partial(make_model, name), minutes) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What models are compared on; several cells, and several systems, may share one.
+
+    Attributes:
+        source: Name of a data source.
+        protocol: Name of a split.
+        knobs: Its knobs.
+        ks: Cut-offs; the first is the headline's.
+        candidates: What is ranked, see `tastemaker.evaluation.candidates.CANDIDATES`.
+        refit: Choices are made on validation, and the model is then fitted anew on training and validation together,
+            as papers do that have no validation part.
+    """
+
+    source: str
+    protocol: str
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    ks: Sequence[int] = (10,)
+    candidates: str = "all"
+    refit: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One experiment: some models in one setting, and what is expected of them.
+
+    Attributes:
+        name: What it is called in files and on the command line.
+        setting: What they are compared on.
+        shows: What a reader learns from it, in a sentence.
+        models: Name of a row -> its trial, the baseline among them.
+        expectations: What should come out.
+        budget: ``quick`` cells take minutes and are too small to rank methods; ``full`` ones take up to 90 minutes.
+        seeds: Each model is fitted and tested once for each.
+        baseline: The row that others are compared with.
+        columns: Metrics in the report's table; by default NDCG and hit rate at the first cut-off.
+        parts: Families of parts of the test that the report shows, such as ``popularity``.
+        differs: What is not as it was in the sources of the expectations, and why; sentences.
+    """
+
+    name: str
+    setting: Setting
+    shows: str
+    models: Mapping[str, Trial]
+    expectations: Sequence[Expectation] = ()
+    budget: Budget = "full"
+    seeds: Sequence[int] = (0,)
+    baseline: str = BASELINE
+    columns: Sequence[str] = ()
+    parts: Sequence[str] = ()
+    differs: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """A published method, or a family of them.
+
+    Attributes:
+        name: What the user types.
+        title: The heading of its report.
+        kind: What it is.
+        citation: Who published it, and where.
+        claim: What is claimed, as a sentence that can be wrong.
+        must_move: The metric that must move if the claim is true; written down before the first run.
+        cells: The experiments, the quick one first.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    citation: str
+    claim: str
+    must_move: str
+    cells: Sequence[Cell]
+
+    def chosen(self, names: Sequence[str] = (), budget: Budget = "full") -> list[Cell]:
+        """Return the cells of these names, or all that a budget has room for: a full one for every cell.
+
+        Raises:
+            DataError: There is no cell of a name.
+        """
+        known = {cell.name: cell for cell in self.cells}
+        if unknown := [name for name in names if name not in known]:
+            raise DataError(f"{self.name} has no cell '{unknown[0]}'", remedy=nearest(unknown[0], known))
+        if names:
+            return [cell for cell in self.cells if cell.name in names]
+        return [cell for cell in self.cells if budget != "quick" or cell.budget == "quick"]
