@@ -165,6 +165,21 @@ def test_compare_prints_a_table_and_writes_reports(run: Run) -> None:
     assert "<html" in Path("page.html").read_text(encoding="utf-8")
 
 
+def test_threads_are_one_unless_somebody_says_more(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def threads(*words: str) -> int:
+        found = run("compare", "--models", "popularity", "--no-probes", "--json", *words).json
+        return int(found["knobs"]["threads"])
+
+    assert threads() == 1
+    monkeypatch.setenv("TASTEMAKER_THREADS", "2")
+    assert threads() == 2
+    with (shop / "tastemaker.toml").open("a") as file:
+        file.write("[run]\nthreads = 3\n")
+    assert threads() == 3
+    assert threads("--threads", "4") == 4
+    assert run("compare", "--threads", "0").code == 3
+
+
 def test_compare_writes_page_and_json_into_the_configured_folder(run: Run) -> None:
     with Path("tastemaker.toml").open("a") as file:
         file.write("\n[evaluate]\nmodels = ['popularity']\nreports = 'reports'\n")

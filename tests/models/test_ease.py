@@ -48,6 +48,13 @@ def test_untouched_items_anywhere_in_the_vocabulary_have_zeros() -> None:
     assert model.weights_ == pytest.approx(dense_oracle(data, 5.0), abs=1e-5)
 
 
+def test_where_nothing_is_liked_nothing_speaks_for_anything() -> None:
+    dislikes = pl.DataFrame({"user_id": ["u", "u", "v"], "item_id": ["a", "b", "a"], "weight": [-1.0, -1.0, -1.0]})
+    model = EASE().fit(Dataset.of(dislikes))
+    assert model.weights_.shape == (2, 2)
+    assert not model.weights_.any()
+
+
 def test_a_fit_needs_one_matrix_and_a_choice_two() -> None:
     data = small_shop(users=300, items=1500, events=40)
     split = leave_one_out(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -248,3 +249,17 @@ def test_a_killed_run_loses_the_row_it_was_at_and_no_other(folder: Path, tmp_pat
     values = [row.metrics["ndcg@10"].value for row in record.comparison.done()]
     assert len(values) == 3
     assert np.ptp(values) == 0
+
+
+def test_a_folder_of_data_sets_is_searched_by_the_names_of_the_source(
+    system: System, bench: Bench, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASTEMAKER_OFFLINE", "1")
+    monkeypatch.delenv("TASTEMAKER_DATA", raising=False)
+    cell = replace(system.cells[0], setting=replace(system.cells[0].setting, source="amazon-toys"))
+    (tmp_path / "sets").mkdir()
+    gone = run_cell(system, cell, replace(bench, data=tmp_path / "sets"))
+    assert gone.status == "not run"
+    assert "amazon-toys" in gone.reason
+    shutil.copytree(folder, tmp_path / "sets" / "amazon2014-toys")
+    assert run_cell(system, cell, replace(bench, data=tmp_path / "sets")).status == "measured"

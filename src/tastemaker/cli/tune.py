@@ -31,6 +31,7 @@ def tune(
         typer.Option("--out", metavar="FOLDER", help="Where trials and result are kept; tuning/NAME by default."),
     ] = None,
     seed: options.Seed = None,
+    threads: options.Threads = None,
     config: options.Config = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
@@ -51,6 +52,7 @@ def tune(
         "split.protocol": protocol,
         **options.knob_values(knob),
         "run.seed": seed,
+        "run.threads": threads,
     }
     work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, given)
     name = work.settings.train.model

@@ -97,7 +97,7 @@ def _solve(room: NDArray[np.float32], touched: NDArray[np.int64], n: int, regula
     """
     weights = _system(room, len(touched))
     weights.flat[:: len(touched) + 1] += np.float32(regularisation)
-    if not _invert(weights):
+    if len(touched) and not _invert(weights):
         raise ModelError(
             "EASE's system cannot be solved",
             where=f"regularisation={regularisation}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple, Self
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from tastemaker.core.errors import ModelError, ModelFormatError, nearest
 from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contribution, Contributions
+from tastemaker.core.recommender import Capabilities
 from tastemaker.core.run import Advance, Run
 from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
@@ -26,7 +28,7 @@ from tastemaker.models.rankers import BOOSTED, LINEAR, RANKERS, Ranker, installe
 from tastemaker.models.ranking_features import Asked, Features, Shortlist, describe, features_of
 
 _MOST_QUERIES: Final = 10_000
-_MOST_VALUES: Final = 60_000_000
+_MOST_VALUES: Final = 40_000_000
 _SCORES_AT_ONCE: Final = 2_000_000
 
 Mask = NDArray[np.bool_]
@@ -64,7 +66,7 @@ class LearnedFusion(Fusion):
     first ones. Whoever has no known history gets the order of the fusion.
 
     The ranker is learnt from the first items of at most 10,000 validation queries with a history, drawn by people;
-    fewer where there are many features, so that they take 240 MB at most (see `tastemaker.models.ranker_choice.learn`).
+    fewer where there are many features, so that they take 160 MB at most (see `tastemaker.models.ranker_choice.learn`).
 
     Args:
         sources: The recommenders, by name, those without weight included: the ranker looks at the scores of all.
@@ -99,6 +101,13 @@ class LearnedFusion(Fusion):
         self.depth = depth
         self._kept: Choice | None = None
         self._known_answer: tuple[Query, _Answer] | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the sources can do together; a ranker reads the moment of the question and the latest item, too."""
+        capabilities = super().capabilities
+        ranked = frozenset({"history", "context"}) if getattr(self, "ranker_", None) is not None else frozenset()
+        return replace(capabilities, reads=capabilities.reads | ranked)
 
     def settings(self) -> Settings:
         """Return the constructor's arguments, ``None`` where a choice was left open."""

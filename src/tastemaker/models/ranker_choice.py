@@ -21,6 +21,7 @@ PLAIN: Final = "plain"
 """The order of the fused scores."""
 
 _FEWEST: Final = 20
+_ERRORS: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ class Sample:
             answered = np.zeros(len(shortlist.starts) - 1, dtype=bool)
             answered[owner[found >= 0]] = True
             keep = answered[shortlist.query]
-            renumbered = kept + np.cumsum(keep) - 1
-            place[here] = np.where(found >= 0, renumbered[found], -1)
+            place[here] = np.append(kept + np.cumsum(keep) - 1, -1)[found]
             features.append(described[keep])
             logs.append(shortlist.log_fused[keep])
             query.append(shortlist.query[keep] + done)
@@ -83,43 +83,42 @@ class Sample:
 
     def answered(self, people: NDArray[np.bool_]) -> Answered:
         """Return what there is to learn from some people, bool ``[u]``; everybody counts the same."""
-        keep = people[self.held.users][self.query]
+        chosen = people[self.held.users][self.query]
+        keep = slice(None) if chosen.all() else chosen  # no copy of everything
         there = self.place >= 0
         owner, place = self.held.query[there], self.place[there]
         share = 1 / np.bincount(owner, minlength=len(self.held))[owner]
         share /= np.bincount(self.held.users)[self.held.users[owner]]
         mass = np.zeros(len(self.query))
         np.add.at(mass, place, share)
-        query = self.query[keep]
-        starts = np.flatnonzero(np.append(True, query[1:] != query[:-1])) if len(query) else np.empty(0, np.int64)
         mass = mass[keep]
-        return Answered(self.features[keep], self.log_fused[keep], starts, mass * (len(starts) / max(mass.sum(), 1e-9)))
+        starts = np.unique(self.query[keep], return_index=True)[1]
+        mass *= len(starts) / max(mass.sum(), 1e-9)
+        return Answered(self.features[keep], self.log_fused[keep], starts, mass)
 
     def ndcg(self, scores: Values) -> Values:
         """Return NDCG@10 of each person by some scores, float64 ``[m]``; equal ones stand in the fused order."""
-        order = np.lexsort((np.arange(len(scores)), -scores, self.query))
-        rank = np.empty(len(scores), dtype=np.int64)
-        rank[order] = 1 + np.arange(len(scores)) - np.searchsorted(self.query, self.query)
-        ranks = np.where(self.place >= 0, rank[self.place], NEVER) if len(rank) else np.full(len(self.place), NEVER)
+        rank = np.full(len(scores) + 1, NEVER)  # the last is that of a target that is not there
+        rank[np.lexsort((-scores, self.query))] = 1 + np.arange(len(scores)) - np.searchsorted(self.query, self.query)
+        ranks = rank[self.place]
         return per_user(ndcg(TargetRanks(ranks, self.held.query, len(self.held)), 10), self.held.users)
 
 
 def _places(shortlist: Shortlist, owner: NDArray[np.int32], wanted: NDArray[np.int32]) -> NDArray[np.int64]:
     """Return where items stand in the shortlists of their queries, int64 ``[t]``, -1 where they do not."""
     span = int(max(shortlist.items.max(initial=0), wanted.max(initial=0))) + 2
-    keys = shortlist.query * span + shortlist.items + 1
+    keys = np.append(shortlist.query * span + shortlist.items + 1, -1)
     order = np.argsort(keys)
-    sought = owner.astype(np.int64) * span + wanted + 1  # of an unknown item the key is nobody's
-    near = np.searchsorted(keys, sought, sorter=order)
-    near = order[np.minimum(near, len(order) - 1)] if len(order) else np.zeros(len(sought), np.int64)
-    return np.where(keys[near] == sought, near, -1) if len(order) else near - 1
+    sought = owner.astype(np.int64) * span + wanted + 1  # that of an unknown item, -1, is no key
+    near = order[np.minimum(np.searchsorted(keys, sought, sorter=order), len(order) - 1)]
+    return np.where(keys[near] == sought, near, -1)
 
 
 def learn(kinds: Sequence[str], sample: Sample, features: Sequence[Feature], run: Run) -> Choice:
     """Learn a ranker of one kind, or rankers of several and keep the best.
 
     To compare, people are halved at random, and each half is ranked by what was learnt from the other. The plain order
-    stands unless another is better by more than the standard error of their mean difference over people: it is not
+    stands unless another is better by more than two standard errors of their mean difference over people: it is not
     given up for noise. The ranker that is kept is learnt anew from all.
 
     Args:
@@ -142,7 +141,7 @@ def learn(kinds: Sequence[str], sample: Sample, features: Sequence[Feature], run
                 gains = sample.ndcg(_ranked_by_others(kind, sample, features, half, run)) - plain
                 advance(2)
                 values[kind] = values[PLAIN] + float(gains.mean())
-                if gains.mean() > max(most, gains.std() / np.sqrt(len(gains))):
+                if gains.mean() > max(most, _ERRORS * gains.std() / np.sqrt(len(gains))):
                     best, most = kind, float(gains.mean())
         ranker = None if best == PLAIN else fit_ranker(best, sample.answered(everybody), features, run)
         return Choice(ranker, values)

@@ -158,7 +158,7 @@ class _Task:
 
 def _searched(task: _Task, found: Tuning, journal: Journal, folder: Path | None) -> Tuning:
     most, run = int(found.budget["trials"]), task.run
-    with run.track(f"Tuning {found.model}", most) as advance:
+    with run.limited(), run.track(f"Tuning {found.model}", most) as advance:
         advance(len(found.trials))
         while not (ended := _ended(found)):
             number = len(found.trials) + 1

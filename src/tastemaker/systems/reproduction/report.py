@@ -73,7 +73,7 @@ def _verdicts(system: System, records: Mapping[str, Record]) -> Iterator[str]:
     if not expected:
         return
     found = [(cell, each, each.verdict(records[cell.name])) for cell, each in expected if cell.name in records]
-    words = Counter(verdict.word for _, _, verdict in found)
+    words = Counter[str](verdict.word for _, _, verdict in found)
     words[NOT_RUN] += len(expected) - len(found)
     told = [f"{words[word]} {many if words[word] > 1 else word}" for word, many in _WORDS.items() if words[word]]
     yield from ("## What holds", "")
