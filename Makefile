@@ -56,7 +56,7 @@ bench-evaluation: ## what an evaluation takes; ARGS="--rivals VENV_DIR" runs Rec
 	$(call setup,dev)
 	$(python) benchmarks/evaluation.py $(ARGS)
 
-bench-ladder: ## EASE, iALS and one answer of every model; ARGS="--rivals VENV_DIR" runs implicit beside them
+bench-ladder: ## EASE, iALS, counts and one answer of every model; ARGS="--rivals VENV_DIR" runs implicit beside them
 	$(call setup,dev)
 	$(python) benchmarks/ladder.py $(ARGS)
 

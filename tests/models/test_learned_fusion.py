@@ -117,7 +117,7 @@ def test_what_decides_is_found() -> None:
     model = LearnedFusion({"popular": Popularity()}).fit(NEWEST.train, NEWEST.valid)
     assert model.settings_["ranker"] in ("linear", "boosted")
     assert held_out(fusion, NEWEST.test) < 0.1
-    assert held_out(model, NEWEST.test) > 0.4
+    assert held_out(model, NEWEST.test) > 0.3
 
 
 def test_where_nothing_decides_the_plain_order_is_kept() -> None:
