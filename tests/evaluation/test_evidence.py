@@ -92,8 +92,8 @@ def test_a_comparison_reports_it_where_it_is_asked_for(split: Split, counts: Cal
     listed = RunFile("theirs", Path("t.csv"), _some_lists(split), "rank")
     found = compare(models, split, metrics=asked, replicates=10, lists=[listed], ks=(5, 10))
     values = {row.model: [row.metrics[f"{name}@5"].value for name in asked] for row in found.rows}
-    # A Markov chain rests on the latest event alone, neighbours on all; popularity, a file and a model that keeps silent
-    # give no evidence.
+    # A Markov chain rests on the latest event alone, neighbours on all; popularity, a file and a silent model give no
+    # evidence.
     assert values["markov"][0] > values["item-knn"][0] > 0
     assert values["markov"][1] == 0 < 0.3 < values["item-knn"][1] < 0.8
     assert all(map(math.isnan, values["popularity"] + values["theirs"] + values["silent"]))
