@@ -112,6 +112,12 @@ def test_a_history_is_folded_in_by_the_same_loss(chosen: dict[str, Any]) -> None
     assert model.user_vectors(data.histories([f"u{u:02}" for u in range(USERS)])) == pytest.approx(expected, abs=1e-4)
 
 
+def test_threads_decide_nothing_but_the_time() -> None:
+    shop = small_shop(users=300)
+    one, three = (IALS(sweeps=2).fit(shop, run=Run(threads=threads)).item_factors_ for threads in (1, 3))
+    assert one == pytest.approx(three, abs=1e-5)
+
+
 def test_hu_with_alpha_is_implicit_with_one_more() -> None:
     # The other way to write it: A = Y'Y + sum (c - 1) y y' + lambda I and b = sum c y, with c = alpha_implicit.
     data, amounts = toy()

@@ -79,13 +79,17 @@ class Fusion(DenseRecommender):
     @property
     def capabilities(self) -> Capabilities:
         """What the sources can do together."""
-        weights = getattr(self, "weights_", {})
-        parts = [source.capabilities for name, source in self.sources.items() if weights.get(name, 1.0)]
+        parts = [self.sources[name].capabilities for name in self._heard()]
         return Capabilities(
             cold_items=any(part.cold_items for part in parts),
             incremental=all(part.incremental for part in parts),
             reads=frozenset().union(*(part.reads for part in parts)),
         )
+
+    def _heard(self) -> list[str]:
+        """Return the names of the sources that matter: all but those without weight."""
+        weights = getattr(self, "weights_", {})
+        return [name for name in self.sources if weights.get(name, 1.0)]
 
     def settings(self) -> Settings:
         """Return the weights as they were given."""
@@ -163,8 +167,7 @@ class Fusion(DenseRecommender):
     def score(self, queries: QueryBatch) -> Scores:
         """Score the whole vocabulary, float32 ``[q, n]``."""
         self._need_fitted()
-        weighing = (name for name in self.sources if self.weights_[name])
-        return self._sum(len(queries), ((name, self.sources[name].score(queries)) for name in weighing))
+        return self._sum(len(queries), ((name, self.sources[name].score(queries)) for name in self._heard()))
 
     def _sum(self, queries: int, found: Iterable[tuple[str, Scores]]) -> Scores:
         """Return the weighted sum of what the sources gave by name; those without weight may be missing."""
@@ -203,8 +206,7 @@ class Fusion(DenseRecommender):
             source.extend(items=catalogue)
 
     def _absorb(self, dataset: Dataset) -> None:
-        fixed = [name for name in self.sources if not self.sources[name].capabilities.incremental]
-        fixed = [name for name in fixed if self.weights_[name]]
+        fixed = [name for name in self._heard() if not self.sources[name].capabilities.incremental]
         if fixed:
             raise ModelError(
                 f"the sources {', '.join(fixed)} cannot take in new events without a new fit",

@@ -117,10 +117,10 @@ class IALS(FactorModel):
             for _ in range(settings["sweeps"]):
                 axes = principal_axes(y)
                 y = y @ axes
-                x = improve_rows(people, y, unobserved * energies(y), x @ axes)
+                x = improve_rows(people, y, unobserved * energies(y), x @ axes, threads=run.threads)
                 axes = principal_axes(x)
                 x = x @ axes
-                y = improve_rows(items, x, unobserved * energies(x), y @ axes)
+                y = improve_rows(items, x, unobserved * energies(x), y @ axes, threads=run.threads)
                 advance(1)
         self.item_factors_ = np.asarray(y @ principal_axes(y), dtype=np.float32)
 

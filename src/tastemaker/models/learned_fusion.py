@@ -104,10 +104,15 @@ class LearnedFusion(Fusion):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the sources can do together; a ranker reads the moment of the question and the latest item, too."""
+        """What the sources can do together; a ranker reads the moment of the question, too."""
         capabilities = super().capabilities
-        ranked = frozenset({"history", "context"}) if getattr(self, "ranker_", None) is not None else frozenset()
-        return replace(capabilities, reads=capabilities.reads | ranked)
+        if getattr(self, "ranker_", None) is None:
+            return capabilities
+        return replace(capabilities, reads=capabilities.reads | {"history", "context"})
+
+    def _heard(self) -> list[str]:
+        """Return the names of the sources that matter: a ranker looks at those without weight, too."""
+        return super()._heard() if getattr(self, "ranker_", None) is None else list(self.sources)
 
     def settings(self) -> Settings:
         """Return the constructor's arguments, ``None`` where a choice was left open."""

@@ -6,6 +6,7 @@ Only arrays here; which numbers go in is the business of the models.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -108,6 +109,7 @@ def improve_rows(
     unobserved: NDArray[np.float64],
     start: Floats,
     steps: int = 3,
+    threads: int = 1,
 ) -> NDArray[np.float32]:
     """Return a better ``x`` for each row by conjugate gradients from ``start``, float32 ``[m, d]``.
 
@@ -120,13 +122,19 @@ def improve_rows(
         unobserved: The diagonal of ``G``, ``[d]``.
         start: float32 ``[m, d]``.
         steps: How many.
+        threads: How many blocks of rows are worked on side by side; what is found does not depend on it.
     """
     found = np.zeros(start.shape, dtype=np.float32)
-    for block in rows.blocks():
+
+    def improve(block: NDArray[np.int64]) -> None:
         indices, curvature, pull = rows.padded(block)
         diagonal = _diagonal(unobserved, rows.ridge[block]).astype(np.float32)
         product = _Product(factors[indices], curvature, diagonal)
         found[block] = _descend(product, pull, start[block], steps)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(improve, rows.blocks()):
+            pass
     return found
 
 
