@@ -159,6 +159,13 @@ def test_without_validation_it_is_the_fusion() -> None:
     np.testing.assert_array_equal(model.score(SHOP.valid.queries), fusion.score(SHOP.valid.queries))
 
 
+def test_of_people_without_a_history_nothing_is_learnt() -> None:
+    queries = SHOP.valid.queries
+    strangers = replace(SHOP.valid, queries=replace(queries, ends=queries.starts))
+    model = LearnedFusion(sources(), ranker="linear").fit(SHOP.train, strangers)
+    assert model.ranker_ is None
+
+
 def test_two_fits_with_one_seed_are_the_same() -> None:
     one, other = learnt(), learnt()
     np.testing.assert_array_equal(one.score(SHOP.test.queries), other.score(SHOP.test.queries))
@@ -353,3 +360,16 @@ def test_new_items_and_new_events_are_known_to_the_ranker() -> None:
     order = model.recommend(replace(query, k=100)).items()
     assert order.index("new") < 3
     assert order.index("new") < order.index("old")
+
+
+def test_a_ranker_looks_at_sources_without_weight_so_they_must_take_in_new_events_too() -> None:
+    parts = {"popular": Popularity(), "words": ContentKNN(age_decay="uniform")}
+    weights = {"popular": 1.0, "words": 0.0}
+    plain = LearnedFusion(parts, weights=weights, ranker="plain").fit(SHOP.train, SHOP.valid)
+    assert plain.capabilities.incremental
+    assert "context" not in plain.capabilities.reads
+    ranked = LearnedFusion(parts, weights=weights, ranker="linear").fit(SHOP.train, SHOP.valid)
+    assert not ranked.capabilities.incremental
+    assert "context" in ranked.capabilities.reads
+    with pytest.raises(ModelError, match="words cannot take in new events"):
+        ranked.extend(interactions=small_shop(users=5, seed=9))

@@ -149,7 +149,7 @@ class LearnedFusion(Fusion):
             raise
         self.ranker_, self.values_ = choice.ranker, choice.values
         self._facts = None if choice.ranker is None else facts
-        self.settings_tried_ += len(choice.values)
+        self.settings_tried_ += 0 if choice is self._kept else len(choice.values)
         self.settings_ |= {"ranker": self._kind, "depth": self.depth, "values": choice.values}
         return self
 
@@ -177,11 +177,11 @@ class LearnedFusion(Fusion):
                     remedy="Learn it anew, with validation queries.",
                 )
             return self._kept or Choice(None, {}), ItemFacts.of(train)
-        if kinds == (PLAIN,):
+        told = valid[np.flatnonzero(valid.queries.lengths() > 0)]
+        if kinds == (PLAIN,) or not len(told):
             return Choice(None, {}), None
         facts, features = ItemFacts.of(train), features_of(list(self.sources))
         most = min(_MOST_QUERIES, _MOST_VALUES // (self.depth * len(features)))
-        told = valid[np.flatnonzero(valid.queries.lengths() > 0)]
         held = told.sample(most, run.rng("ranker queries"))
         columns = self.items_.index(held.queries.dictionary)
         with run.track("Listing what to rank", len(held)) as advance:
