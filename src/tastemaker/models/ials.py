@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
@@ -113,7 +114,8 @@ class IALS(FactorModel):
         start = run.rng("ials").standard_normal((n, d), dtype=np.float32) * np.float32(_SPREAD / np.sqrt(d))
         x: Floats = np.zeros((m, d), dtype=np.float32)
         y: Floats = start
-        with run.track("Alternating", settings["sweeps"]) as advance:
+        # The rows are shared out among the threads; matrix products with threads of their own would stall them.
+        with replace(run, threads=1).limited(), run.track("Alternating", settings["sweeps"]) as advance:
             for _ in range(settings["sweeps"]):
                 axes = principal_axes(y)
                 y = y @ axes

@@ -10,9 +10,10 @@ from tastemaker.systems.reproduction import AtLeast, Beats, Cell, Published, Sys
 
 COUNTS: Final = ("popularity", "recent-popularity", "markov", "sequential-rules", "session-knn")
 TIMELESS: Final = ("popularity", "markov", "sequential-rules", "session-knn")
-FACTORS: Final = ("item-knn", "rp3beta", "ease", "ials", "bpr")
+FACTORS: Final = ("item-knn", "user-knn", "rp3beta", "ease", "slim", "ials", "bpr")
 WORDS: Final = ("content-knn", "counts-and-text")
-ROWS: Final = shipped(*COUNTS, *FACTORS, *WORDS, "fusion")
+FUSIONS: Final = ("fusion", "learned-fusion")
+ROWS: Final = shipped(*COUNTS, *FACTORS, *WORDS, *FUSIONS)
 COLUMNS: Final = ("ndcg@10", "hr@10", "ndcg@5", "hr@5")
 
 TARGET: Final = "the target set before the first run: every published figure known to us on this setting is below it"
@@ -114,7 +115,7 @@ SPORTS = Cell(
     name="sports",
     setting=settings.SPORTS,
     shows="The same ladder where nothing but keywords is known of items, and no times.",
-    models=shipped(*TIMELESS, *FACTORS, *WORDS, "fusion"),
+    models=shipped(*TIMELESS, *FACTORS, *WORDS, *FUSIONS),
     columns=COLUMNS,
     parts=("popularity",),
     expectations=near(
