@@ -126,7 +126,7 @@ def test_models_that_predict_are_tuned_by_their_error_and_not_compared(run: Run,
     done = run("compare", "--models", "popularity", "--tuned", "tuning", "--no-probes", "--json")
     assert [row["model"] for row in done.json["rows"]] == ["sequential-rules", "popularity"]
     done = run("tune", "--model", "bias", "--knob", "ties=shuffle", "--json")
-    assert (done.code, done.error["message"]) == (4, "a split into ratings has no knob 'ties'")
+    assert (done.code, done.error["message"]) == (4, "a split of events has no knob 'ties'")
 
 
 @needs_optuna

@@ -114,6 +114,8 @@ def _show_trained(
     what = "the training part" if hold_out else "all"
     chosen = model.settings_.get("weights", model.settings_)
     settings = ", ".join(f"{name} {value}" for name, value in chosen.items())
+    if ranker := model.settings_.get("ranker"):
+        settings += f"; ranker {ranker}"
     work.out.print(
         f"Trained {model.name} on {what} {events:,} events in {seconds:.1f} s and wrote {folder}",
         f"Chosen on validation: {settings or 'nothing to choose'}",

@@ -72,22 +72,12 @@ def tune(
 
 def _split(work: Workspace, model: str) -> Split | EventSplit:
     """Split the configured data by the configured protocol into what a model is asked about."""
-    from tastemaker.core.errors import DataError
-    from tastemaker.data import split_events
     from tastemaker.models import model_class
     from tastemaker.models.event_model import EventModel
     from tastemaker.models.tuning.objective import task_of
 
-    kind, chosen = model_class(model), work.settings.split
-    if not issubclass(kind, EventModel):
-        return work.split(work.dataset())
-    if chosen.model_extra:
-        named = ", ".join(chosen.model_extra)
-        raise DataError(
-            f"a split into {task_of(kind)} has no knob '{named}'", remedy="It takes shares: valid and test."
-        )
-    dataset, task = work.dataset(), task_of(kind)
-    return split_events(dataset, task, chosen.protocol, valid=chosen.valid, test=chosen.test, run=work.run)
+    kind, dataset = model_class(model), work.dataset()
+    return work.event_split(dataset, task_of(kind)) if issubclass(kind, EventModel) else work.split(dataset)
 
 
 def _show(out: Output, found: Tuning, folder: Path) -> None:
