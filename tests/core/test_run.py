@@ -20,6 +20,9 @@ class Recorder:
         self.said.append(("start", (description, total)))
         return lambda units: self.said.append(("advance", units))
 
+    def describe(self, advance: Advance, description: str) -> None:
+        """Nothing to show."""
+
     def finish(self, advance: Advance) -> None:
         self.said.append(("finish", None))
 

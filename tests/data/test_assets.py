@@ -132,6 +132,9 @@ class Interrupting:
         if self.left < 0:
             raise KeyboardInterrupt
 
+    def describe(self, advance: Advance, description: str) -> None:
+        """Nothing to show."""
+
     def finish(self, advance: Advance) -> None:
         """Nothing to close."""
 
@@ -148,6 +151,9 @@ class Counting:
         assert description == "things.zip"
         self.totals.append(total)
         return self.done.append
+
+    def describe(self, advance: Advance, description: str) -> None:
+        """Nothing to show."""
 
     def finish(self, advance: Advance) -> None:
         self.finished += 1

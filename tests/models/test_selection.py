@@ -117,6 +117,9 @@ def test_the_choice_shows_its_progress() -> None:
             said.append((description, total))
             return said.append
 
+        def describe(self, advance: Advance, description: str) -> None:
+            """Nothing to show."""
+
         def finish(self, advance: Advance) -> None:
             said.append("end")
 

@@ -45,6 +45,11 @@ class TerminalProgress:
             self._bars.start()
         return _Task(self._bars, self._bars.add_task(description, total=total))
 
+    def describe(self, advance: Advance, description: str) -> None:
+        """Put other words before a bar."""
+        if self._bars is not None and isinstance(advance, _Task):
+            self._bars.update(advance.number, description=description)
+
     def finish(self, advance: Advance) -> None:
         """Take a bar away, finished or not."""
         if self._bars is None or not isinstance(advance, _Task):

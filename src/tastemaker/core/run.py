@@ -28,6 +28,10 @@ class Progress(Protocol):
         """Begin a task of ``total`` units (``None`` if unknown) and return its `Advance`."""
         ...
 
+    def describe(self, advance: Advance, description: str) -> None:
+        """Say of a running task how it stands, such as the loss so far."""
+        ...
+
     def finish(self, advance: Advance) -> None:
         """End the task that ``start`` returned ``advance`` for, finished or not."""
         ...
@@ -39,6 +43,9 @@ class SilentProgress:
     def start(self, description: str, total: int | None) -> Advance:
         """Return an `Advance` that does nothing."""
         return lambda units: None
+
+    def describe(self, advance: Advance, description: str) -> None:
+        """Do nothing."""
 
     def finish(self, advance: Advance) -> None:
         """Do nothing."""

@@ -345,6 +345,9 @@ def test_progress_tells_the_best_so_far() -> None:
             shown.append(description)
             return lambda units: None
 
+        def describe(self, advance: Callable[[int], None], description: str) -> None:
+            """Nothing to show."""
+
         def finish(self, advance: Callable[[int], None]) -> None:
             pass
 

@@ -26,25 +26,32 @@ class Attempts(Mapping[str, Recommender]):
         trials: The rows.
         wanted: Names of the rows to run now; ``None`` runs all. Others become rows ``not run``.
         choosing: Where a model is fitted twice: the split on which its choices are made first.
+        elsewhere: For rows that learn from other data: the split of these, by the names of their sources.
 
     Attributes:
         unsettled: Rows that were not run and might be another time: left out, or for want of an extra.
     """
 
     def __init__(
-        self, trials: Mapping[str, Trial], wanted: frozenset[str] | None = None, choosing: Split | None = None
+        self,
+        trials: Mapping[str, Trial],
+        wanted: frozenset[str] | None = None,
+        choosing: Split | None = None,
+        elsewhere: Mapping[tuple[str, ...], Split] | None = None,
     ) -> None:
         self.unsettled: set[str] = set()
         self._trials = trials
         self._wanted = wanted
         self._choosing = choosing
+        self._elsewhere = elsewhere or {}
 
     def __getitem__(self, name: str) -> Recommender:
         trial = self._trials[name]
         if self._wanted is not None and name not in self._wanted:
             self.unsettled.add(name)
             return cast("Recommender", _LeftOut())
-        return cast("Recommender", _Attempt(trial, self._choosing, lambda: self.unsettled.add(name)))
+        elsewhere = self._elsewhere.get(tuple(trial.elsewhere))
+        return cast("Recommender", _Attempt(trial, self._choosing, elsewhere, lambda: self.unsettled.add(name)))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._trials)
@@ -64,9 +71,12 @@ class _LeftOut:
 class _Attempt:
     """A model that is built when it is first looked at, and stops when its time is up."""
 
-    def __init__(self, trial: Trial, choosing: Split | None, lacks_extra: Callable[[], None]) -> None:
+    def __init__(
+        self, trial: Trial, choosing: Split | None, elsewhere: Split | None, lacks_extra: Callable[[], None]
+    ) -> None:
         self._trial = trial
         self._choosing = choosing
+        self._elsewhere = elsewhere
         self._lacks_extra = lacks_extra
         self._clock = _Clock(trial.minutes)
         self._model: Any = None
@@ -100,6 +110,10 @@ class _Attempt:
 
     def _fitted(self, train: Dataset, valid: HeldOut | None, run: Run) -> Recommender:
         model = self._built()
+        if self._elsewhere is not None:
+            learnt: Any = model.fit(self._elsewhere.train, self._elsewhere.valid, run=run)
+            there: Recommender = learnt.transfer(train)
+            return there
         if self._choosing is None or _is_settled(model):
             return model.fit(train, valid, run=run)
         chosen = model.fit(self._choosing.train, self._choosing.valid, run=run)
@@ -145,6 +159,10 @@ class _Watched:
         """Begin a task."""
         self._clock.check()
         return _Step(self._inner.start(description, total), self._clock)
+
+    def describe(self, advance: Advance, description: str) -> None:
+        """Say of a task how it stands."""
+        self._inner.describe(advance.inner if isinstance(advance, _Step) else advance, description)
 
     def finish(self, advance: Advance) -> None:
         """End a task."""

@@ -1,0 +1,149 @@
+"""Losses of a state against the vectors of all items, or of a few; each takes a weight for every target.
+
+All return ``sum_t weight_t loss_t / sum_t weight_t``. ``states`` are float32 ``[m, d]``, ``items`` float32 ``[n, d]``,
+``targets`` int64 ``[m]``, ``weights`` float32 ``[m]``; the score of an item is its product with the state.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, softplus
+
+ROWS: Final = 256
+"""States whose scores of all items exist at once: the scores of so many stay in the processor's cache."""
+
+
+class _FullSoftmax(torch.autograd.Function):
+    """Cross-entropy whose gradients are worked out while the scores are at hand, a block of rows after the other."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, items: Tensor, targets: Tensor, weights: Tensor, rows: int) -> Tensor:
+        shares = weights / weights.sum()
+        by_state, by_item = torch.empty_like(states), torch.zeros_like(items)
+        scores = torch.empty(min(rows, len(states)), len(items), dtype=states.dtype)
+        loss = states.new_zeros(())
+        # No score is larger than the product of the lengths; where that is small, exp needs no shift.
+        small = float(states.norm(dim=1).max() * items.norm(dim=1).max()) < 80 if len(states) else True
+        for start in range(0, len(states), rows):
+            part, wanted = states[start : start + rows], targets[start : start + rows, None]
+            share = shares[start : start + rows, None]
+            block = torch.mm(part, items.T, out=scores[: len(part)])
+            if not small:
+                block -= block.amax(1, keepdim=True)
+            own = block.gather(1, wanted)
+            sums = block.exp_().sum(1, keepdim=True)
+            loss += (share * (sums.log() - own)).sum()
+            block *= share / sums
+            block.scatter_add_(1, wanted, -share)
+            torch.mm(block, items, out=by_state[start : start + rows])
+            by_item.addmm_(block.T, part)
+        ctx.save_for_backward(by_state, by_item)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *above: Any) -> tuple[Tensor, Tensor, None, None, None]:
+        by_state, by_item = ctx.saved_tensors
+        return by_state * above[0], by_item * above[0], None, None, None
+
+
+def full_softmax(states: Tensor, items: Tensor, targets: Tensor, weights: Tensor, rows: int = ROWS) -> Tensor:
+    """Return the cross-entropy over all items, without ever holding more than ``rows`` times ``n`` scores.
+
+    Gradients are of first order only.
+
+    Args:
+        states: float32 ``[m, d]``.
+        items: float32 ``[n, d]``.
+        targets: int64 ``[m]``.
+        weights: float32 ``[m]``, with a positive sum.
+        rows: States at a time.
+    """
+    found: Tensor = _FullSoftmax.apply(states, items, targets, weights, rows)  # type: ignore[no-untyped-call]
+    return found
+
+
+def sampled_softmax(
+    states: Tensor,
+    items: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    negatives: Tensor,
+    log_q: Tensor | None = None,
+) -> Tensor:
+    """Return the cross-entropy over each target and negatives that all targets share.
+
+    A negative that is the target of a row is left out of that row.
+
+    Args:
+        states: float32 ``[m, d]``.
+        items: float32 ``[n, d]``.
+        targets: int64 ``[m]``.
+        weights: float32 ``[m]``.
+        negatives: Numbers of the drawn items, int64 ``[k]``.
+        log_q: Logarithm of how often each item is expected among ``k`` draws, float32 ``[n]``; subtracted from the
+            scores of negatives and targets (Bengio and Senécal, 2008; Yi et al., 2019). ``None`` subtracts nothing,
+            which is right up to a constant for uniform draws.
+    """
+    own = (states * items[targets]).sum(1)
+    scores = states @ items[negatives].T
+    if log_q is not None:
+        own, scores = own - log_q[targets], scores - log_q[negatives]
+    scores = scores.masked_fill(targets[:, None] == negatives, -torch.inf)
+    total = torch.logsumexp(torch.cat([own[:, None], scores], dim=1), dim=1)
+    return _weighted(total - own, weights)
+
+
+def binary(
+    states: Tensor, items: Tensor, targets: Tensor, weights: Tensor, negatives: Tensor, exponent: float = 1.0
+) -> Tensor:
+    """Return the binary cross-entropy of each target and ``k`` negatives of its own, summed.
+
+    A negative that is the target itself is left out.
+
+    Args:
+        states: float32 ``[m, d]``.
+        items: float32 ``[n, d]``.
+        targets: int64 ``[m]``.
+        weights: float32 ``[m]``.
+        negatives: int64 ``[m, k]``.
+        exponent: The power of the target's probability: 1 gives plain BCE (Kang and McAuley, 2018, equation 7),
+            `gbce_exponent` the generalised one.
+    """
+    own, others = _pairs(states, items, targets, negatives)
+    return _weighted(softplus(others).sum(1) - exponent * logsigmoid(own), weights)
+
+
+def gbce_exponent(negatives: int, items: int, calibration: float) -> float:
+    """Return the exponent of gBCE (Petrov and Macdonald, 2023, equations 9 and 11).
+
+    Args:
+        negatives: Drawn for each target.
+        items: How many there are.
+        calibration: ``t``: 0 gives plain BCE, 1 is fully calibrated to the rate of sampling.
+
+    >>> gbce_exponent(1, 1001, 0.0)
+    1.0
+    >>> round(gbce_exponent(1, 1001, 1.0), 6)
+    0.001
+    """
+    rate = negatives / (items - 1)
+    return rate * (calibration * (1 - 1 / rate) + 1 / rate)
+
+
+def bpr(states: Tensor, items: Tensor, targets: Tensor, weights: Tensor, negatives: Tensor) -> Tensor:
+    """Return Bayesian personalised ranking against ``k`` negatives of each target, int64 ``[m, k]``, averaged."""
+    own, others = _pairs(states, items, targets, negatives)
+    return _weighted(-logsigmoid(own[:, None] - others).mean(1), weights)
+
+
+def _pairs(states: Tensor, items: Tensor, targets: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
+    own = (states * items[targets]).sum(1)
+    others = torch.einsum("md,mkd->mk", states, items[negatives])
+    return own, others.masked_fill(negatives == targets[:, None], -torch.inf)
+
+
+def _weighted(losses: Tensor, weights: Tensor) -> Tensor:
+    return (weights * losses).sum() / weights.sum()

@@ -1,0 +1,103 @@
+"""The causal transformer of `tastemaker.blocks.sequence` in NumPy, for answering without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float32]
+Weights: TypeAlias = Mapping[str, NDArray[Any]]
+
+_EPSILON: Final = np.float32(1e-5)
+_EVENTS_AT_ONCE: Final = 4096
+
+
+def last_states(weights: Weights, inputs: Floats, lengths: NDArray[np.int64], heads: int) -> Floats:
+    """Return the state after the last event of each sequence, float32 ``[b, d]``.
+
+    Args:
+        weights: The state of a `CausalTransformer`, by torch's names.
+        inputs: Vectors of the events, float32 ``[b, l, d]``, from the left; what stands beyond a length is ignored.
+        lengths: Events of each sequence, int64 ``[b]``, 1 or more.
+        heads: Heads of attention.
+    """
+    x = inputs + weights["positions"][: inputs.shape[1]]
+    count = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
+    last = lengths - 1
+    for number in range(count):
+        block = {name: value for name, value in _under(weights, f"blocks.{number}.")}
+        x = _block(block, x, heads, last if number == count - 1 else None)
+    if not count:
+        x = x[np.arange(len(x)), last]
+    return _norm(x, weights["norm.weight"], weights["norm.bias"])
+
+
+def by_length(lengths: NDArray[np.int64], most: int = _EVENTS_AT_ONCE) -> Iterator[NDArray[np.int64]]:
+    """Yield numbers of sequences of similar length, int64, at most ``most`` padded events at a time."""
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        sizes = np.arange(1, len(order) - start + 1) * lengths[order[start:]]
+        end = start + max(1, int(np.searchsorted(sizes, most, side="right")))
+        yield order[start:end]
+        start = end
+
+
+def _under(weights: Weights, prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    return ((name.removeprefix(prefix), value) for name, value in weights.items() if name.startswith(prefix))
+
+
+def _block(block: Weights, x: Floats, heads: int, last: NDArray[np.int64] | None) -> Floats:
+    """Return the block's output at every position, or only at the places ``last``, ``[b, d]``."""
+    normed = _norm(x, block["before_attention.weight"], block["before_attention.bias"])
+    added = _attention(block, normed, heads, last)
+    if last is not None:
+        x = x[np.arange(len(x)), last]
+    gated = "attention_gate.weight" in block
+    x = x + (added * _sigmoid(_linear(block, "attention_gate", x)) if gated else added)
+    inside = _linear(block, "first", _norm(x, block["before_forward.weight"], block["before_forward.bias"]))
+    if gated:
+        opened, value = np.split(inside, 2, axis=-1)
+        added = _linear(block, "second", opened * _sigmoid(opened) * value)
+        return np.asarray(x + added * _sigmoid(_linear(block, "forward_gate", x)))
+    return np.asarray(x + _linear(block, "second", np.maximum(inside, 0)))
+
+
+def _attention(block: Weights, x: Floats, heads: int, last: NDArray[np.int64] | None) -> Floats:
+    b, length, d = x.shape
+    width = d // heads
+    q, k, v = np.split(_linear(block, "attention.inward", x), 3, axis=-1)
+    k, v = (each.reshape(b, length, heads, width).transpose(0, 2, 1, 3) for each in (k, v))
+    here = np.arange(length)
+    if last is None:
+        q = q.reshape(b, length, heads, width).transpose(0, 2, 1, 3)
+        allowed = here[None, None, None, :] <= here[None, None, :, None]
+    else:
+        q = q[np.arange(b), last].reshape(b, heads, 1, width)
+        allowed = (here <= last[:, None])[:, None, None, :]
+    scores = (q @ k.transpose(0, 1, 3, 2)) * np.float32(width**-0.5)
+    scores = np.where(allowed, scores, np.float32(-np.inf))
+    scores -= scores.max(axis=-1, keepdims=True)
+    np.exp(scores, out=scores)
+    scores /= scores.sum(axis=-1, keepdims=True)
+    mixed = np.asarray(scores @ v, dtype=np.float32).transpose(0, 2, 1, 3).reshape(b, -1, d)
+    found = _linear(block, "attention.outward", mixed)
+    return found if last is None else found[:, 0]
+
+
+def _linear(weights: Weights, name: str, x: Floats) -> Floats:
+    flat = x.reshape(-1, x.shape[-1]) @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+    return np.asarray(flat.reshape(*x.shape[:-1], -1))
+
+
+def _norm(x: Floats, scale: Floats, shift: Floats) -> Floats:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    variance = np.square(centred).mean(axis=-1, keepdims=True)
+    return np.asarray(centred / np.sqrt(variance + _EPSILON) * scale + shift)
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
