@@ -97,6 +97,7 @@ def test_parts_follow_popularity_history_category_and_group(ask: Ask) -> None:
         "popularity: head": [1, 0, 0, 0],
         "popularity: torso": [0, 0, 0, 1],
         "popularity: tail": [0, 0, 1, 0],
+        "events: 0-4": [1, 1, 1, 1],
         "history: 0": [0, 0, 0, 1],
         "history: 1-4": [1, 1, 0, 0],
         "history: 10-19": [0, 0, 1, 0],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tastemaker.core.clock import to_microseconds
 from tastemaker.core.errors import QueryError
+from tastemaker.core.profile import as_profile
 
 NO_TIME = np.iinfo(np.int64).min
 """Stands for a missing timestamp in integer arrays."""
@@ -79,6 +80,8 @@ class Query:
         liked: Items that count as events of the present; they are not recommended again.
         disliked: Items that speak against similar ones; never recommended.
         text: What the person asks for, in words.
+        profile: What is known of the person, by name; becomes words of ``text`` before a model sees the query, which
+            an `Engine` does. See `tastemaker.core.profile.as_profile` for what it may hold.
         items: Recommend what is similar to these, instead of what fits the history; dislikes count all the same.
         candidates: Recommend from these items only; ``None`` means the whole catalogue.
         exclude_seen: Leave out items of the history.
@@ -96,6 +99,7 @@ class Query:
     liked: tuple[str, ...] = ()
     disliked: tuple[str, ...] = ()
     text: str | None = None
+    profile: Mapping[str, Any] | None = field(default=None, hash=False)
     items: tuple[str, ...] = ()
     candidates: frozenset[str] | None = None
     exclude_seen: bool = True
@@ -116,6 +120,8 @@ class Query:
         put("session", as_events(self.session))
         for name in ("liked", "disliked", "items"):
             put(name, as_ids(name, getattr(self, name)))
+        if self.profile is not None:
+            put("profile", as_profile(self.profile))
         if self.candidates is not None:
             put("candidates", frozenset(as_ids("candidates", self.candidates)))
 
@@ -188,6 +194,12 @@ class QueryBatch:
             texts,
             self.ratings,
         )
+
+    def saying(self, texts: Sequence[str | None]) -> QueryBatch:
+        """Return the same queries with what each asks for in words."""
+        if len(texts) != len(self):
+            raise QueryError(f"{len(texts)} texts cannot be those of {len(self)} queries")
+        return replace(self, texts=tuple(texts) if any(texts) else None)
 
     def lengths(self) -> NDArray[np.int64]:
         """Return the number of events of each query, int64 ``[q]``."""

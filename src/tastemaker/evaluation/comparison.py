@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from tastemaker.core.errors import DataError
+from tastemaker.data.sources.registry import caution_about
 from tastemaker.evaluation.entries import Entry, read_entry
 from tastemaker.evaluation.examples import Example
 from tastemaker.evaluation.probes.finding import Finding
@@ -72,7 +73,7 @@ class Comparison:
 
     def notes(self) -> list[str]:
         """Return what a reader must know before believing the numbers, as sentences."""
-        notes = []
+        notes = [caution] if (caution := caution_about(self.dataset)) else []
         baseline = next((row for row in self.rows if row.model == self.baseline), None)
         if baseline is None:
             notes.append(

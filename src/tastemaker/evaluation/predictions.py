@@ -14,6 +14,7 @@ from tastemaker.core.errors import DataError, ModelError, TastemakerError
 from tastemaker.core.recommender import Predictor, Recommender
 from tastemaker.core.run import Run
 from tastemaker.data.labelled import labels_of
+from tastemaker.data.sources.registry import caution_about
 from tastemaker.data.splits.events import EventSplit
 from tastemaker.evaluation import memory
 from tastemaker.evaluation.bootstrap import LEVEL, REPLICATES, interval, resampled_counts
@@ -66,7 +67,8 @@ class Predictions:
 
     def notes(self) -> list[str]:
         """Return what a reader must know before believing the numbers, as sentences."""
-        notes = [f"{row.model} was not run: {row.reason}." for row in self.rows if row.status != "ok"]
+        notes = [caution] if (caution := caution_about(self.dataset)) else []
+        notes.extend(f"{row.model} was not run: {row.reason}." for row in self.rows if row.status != "ok")
         if self.task == "ratings":
             notes.append(
                 "Ratings are of what people chose to rate; how well they are foreseen says nothing of rankings."

@@ -21,6 +21,9 @@ from tastemaker.evaluation.targets import TargetRanks
 SMALL: Final = 100
 """A part with fewer people than this says little, and is marked."""
 
+FEW: Final = 5
+"""An item with fewer events in training than this is as good as new."""
+
 BANDS: Final = ((0, 0), (1, 4), (5, 9), (10, 19), (20, 49), (50, None))
 """Lengths of histories, first and last."""
 
@@ -35,7 +38,7 @@ class Part:
     """A part of the targets.
 
     Attributes:
-        family: What divides the test: ``popularity``, ``history``, ``day``, ``category``, or ``group:COLUMN``.
+        family: What divides the test: ``popularity``, ``events``, ``history``, ``day``, ``category``, or ``group:COLUMN``.
         name: Which part of it.
         targets: Which targets belong to it, bool ``[t]``.
         queries: How many queries have a target in it.
@@ -65,6 +68,7 @@ def parts(judge: Judge, groups: Sequence[str] = ()) -> list[Part]:
     - ``popularity``: ``cold`` answers have no event in training; the items that make up the first third of the
       training events, counted from the most popular, are the ``head``, those of the next third the ``torso``, the
       rest the ``tail``.
+    - ``events``: whether the answer has fewer than five events in training (``0-4``), as new items do, or more.
     - ``history``: how many events came before.
     - ``day``: whether the answer came on the ``same day`` (UTC) as the last event of the history, as what lies in one
       basket does, or on a ``later day``; only where both times are known.
@@ -79,6 +83,8 @@ def parts(judge: Judge, groups: Sequence[str] = ()) -> list[Part]:
     popularity = _popularity(judge)
     for place, name in enumerate(("cold", *_THIRDS)):
         named["popularity", name] = popularity == place - 1
+    named["events", f"0-{FEW - 1}"] = judge.popularity_of_targets < FEW
+    named["events", f"{FEW}+"] = judge.popularity_of_targets >= FEW
     length = judge.held.queries.lengths()[judge.held.query]
     for low, high in BANDS:
         name = f"{low}+" if high is None else str(low) if low == high else f"{low}-{high}"

@@ -133,3 +133,43 @@ def test_user_knobs_out_of_place_are_refused(of: Of, words: Words, knobs: dict[s
 def test_strangers_need_others(of: Of, words: Words) -> None:
     with pytest.raises(DataError, match="cold-user needs at least 3 users, and here is 1"):
         cold_user(of(words(u="abcdef")))
+
+
+def test_splits_that_differ_in_what_is_shown_ask_the_same_people_for_the_same_answers(
+    of: Of, parts: Parts, questions: Questions, words: Words
+) -> None:
+    data = of(words(u="abcdefg", v="gfedcba", w="bdfaceg", x="cegbdfa", y="fbagced", z="ab"))
+    splits = [cold_user(data, shown=shown, after=3, asked=2, valid=0.2, test=0.2) for shown in (0, 1, 3)]
+    assert len({str(parts(split)) for split in splits}) == 1
+    for shown, split in zip((0, 1, 3), splits, strict=True):
+        (user, history, answers) = questions(split.test)[0]
+        whole = "".join(data.history(user))
+        assert history == whole[3 - shown : 3]
+        assert answers == whole[3:5]
+        assert split.knobs["history_at_test"] == (
+            "the first 3 events" if shown == 3 else f"the latest {shown} of the first 3 events"
+        )
+    assert len({split.hash for split in splits}) == 3
+    assert splits[2].train.history(questions(splits[2].test)[0][0]) == []
+
+
+def test_a_cold_item_is_learnt_from_as_often_as_it_is_shown(of: Of, parts: Parts, words: Words) -> None:
+    data = of(words(u="abcdefghij", v="jihgfedcba", w="acegibdfhj", x="bdfhjacegi"))
+    first, second = (cold_item(data, shown=shown, after=2, valid=0.2, test=0.2) for shown in (0, 2))
+    assert parts(first)[1:] == parts(second)[1:]
+    cold = {*first.valid.queries.dictionary[first.valid.targets], *first.test.queries.dictionary[first.test.targets]}
+    assert len(cold) == 4
+    assert not cold & set(first.train.interactions.frame["item_id"])
+    counts = second.train.interactions.frame["item_id"].to_list()
+    assert [counts.count(item) for item in cold] == [2] * 4
+    whole = data.interactions.frame.sort("timestamp", "order")
+    for item in cold:
+        earliest = whole.filter(whole["item_id"] == item)["order"].to_list()[:2]
+        learnt = second.train.interactions.frame
+        assert sorted(learnt.filter(learnt["item_id"] == item)["order"]) == sorted(earliest)
+
+
+@pytest.mark.parametrize("protocol", [cold_item, cold_user])
+def test_what_is_shown_comes_before_what_is_asked(of: Of, words: Words, protocol: Callable[..., Split]) -> None:
+    with pytest.raises(DataError, match="2 events cannot be shown of the 1 before"):
+        protocol(of(words(u="abcdefghij", v="jihgfedcba")), shown=2, after=1)

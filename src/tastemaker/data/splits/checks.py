@@ -87,3 +87,26 @@ def need_users(dataset: Dataset, least: int, what: str) -> None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def sizes(what: str, there: int, valid: float, test: float, where: str) -> tuple[int, int]:
+    """Return how many are selected on and tested on, rounded, halves upwards.
+
+    Args:
+        what: What they are called in an error.
+        there: How many there are.
+        valid: Share that is selected on.
+        test: Share that is tested on.
+        where: Name of the data set.
+
+    Raises:
+        DataError: A share holds none, or none is left to learn from.
+    """
+    selected, tested = int(valid * there + 0.5), int(test * there + 0.5)
+    if not selected or not tested or selected + tested >= there:
+        raise DataError(
+            f"of {there} {what}, shares of valid={valid} and test={test} are {selected} and {tested}",
+            where=where,
+            remedy="Each part needs one at least: use other shares, or more data.",
+        )
+    return selected, tested

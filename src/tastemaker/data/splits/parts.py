@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, overload
+from dataclasses import dataclass, replace
+from typing import Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from tastemaker.core.errors import DataError
 from tastemaker.core.run import Run
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
+from tastemaker.data.splits.facts import learnable
 from tastemaker.data.splits.questions import TEST, TRAIN, VALID, Form, ask, none_of
 from tastemaker.data.splits.rules import Knobs, Rules
 
@@ -33,7 +34,7 @@ class Split:
     Attributes:
         protocol: Name of the rule, such as ``leave-one-out``.
         knobs: Every choice that decides the numbers.
-        train: What models learn from.
+        train: What models learn from; facts that people stated are cut like the events, see `learnable`.
         valid: What choices are made on; without questions where the split has no such part.
         test: What is reported on, once.
         hash: sha256 of data, protocol, knobs and the rows of each part; 12 hexadecimal digits.
@@ -117,10 +118,29 @@ def cut(
     return Split(
         protocol,
         said,
-        dataset.where(train),
+        replace(dataset.where(train), relations=learnable(dataset, part)),
         none_of(valid) if rules.train_on_valid else valid,
         test,
         split_hash(dataset, protocol, said, (dataset.sequences.rows[train], valid.rows, test.rows)),
+    )
+
+
+def saying(split: Split, valid: Sequence[str | None], test: Sequence[str | None], **knobs: Any) -> Split:
+    """Return a split whose questions are asked in words; its hash covers them.
+
+    Args:
+        split: The split.
+        valid: What each question of the validation part says; ``None`` where it says nothing.
+        test: The same of the test part.
+        knobs: What decided the words, where the knobs do not say it yet.
+    """
+    digest = hashlib.sha256(json.dumps([split.hash, list(valid), list(test)]).encode())
+    return replace(
+        split,
+        valid=replace(split.valid, queries=split.valid.queries.saying(valid)),
+        test=replace(split.test, queries=split.test.queries.saying(test)),
+        knobs={**split.knobs, **knobs},
+        hash=digest.hexdigest()[:12],
     )
 
 

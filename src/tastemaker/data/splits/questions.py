@@ -35,11 +35,13 @@ class Form:
         together: One question for each user, with all of their events in the part as targets; the history ends
             before the first. Otherwise every event is a question of its own.
         per_user: Targets for each user at most, drawn at random; ``None`` takes all.
+        last: How many events a history holds at most, the latest; ``None`` keeps all.
     """
 
     history: str = "before"
     together: bool = False
     per_user: int | None = None
+    last: int | None = None
 
 
 def ask(
@@ -52,6 +54,8 @@ def ask(
     user = everybody[events]
     visible = _visible(part, which, form)
     starts, ends = _histories(sequences, events, user, visible, form)
+    if form.last is not None:
+        starts = np.maximum(starts, ends - form.last)
     now = _moments(sequences, events, user, form)
 
     kept = sequences.weights[events] > 0

@@ -20,6 +20,7 @@ _FAMILIES: Final = {
         "Cold answers have no event in training. The most popular items that make up a third of the training events "
         "are the head, those of the next third the torso, all others the tail.",
     ),
+    "events": ("Whether the answer is as good as new", "How many events it has in training."),
     "history": ("How much is known of the person", "The number of events before the question."),
     "day": (
         "When the answer came",
