@@ -5,6 +5,7 @@ from tastemaker.data.dataset import Dataset, Sequences
 from tastemaker.data.folder import read_folder, write_folder
 from tastemaker.data.heldout import HeldOut
 from tastemaker.data.interactions import Interactions
+from tastemaker.data.joined import joined
 from tastemaker.data.kcore import k_core
 from tastemaker.data.labelled import LabelledEvents, labels_of, ratings_of
 from tastemaker.data.provenance import Provenance
@@ -16,6 +17,7 @@ from tastemaker.data.split import (
     cold_user,
     given_split,
     global_time,
+    keyword_user,
     leave_last_n,
     leave_one_out,
     make_split,
@@ -46,7 +48,9 @@ __all__ = [
     "cold_user",
     "given_split",
     "global_time",
+    "joined",
     "k_core",
+    "keyword_user",
     "labels_of",
     "leave_last_n",
     "leave_one_out",

@@ -135,6 +135,11 @@ def fetch(
         return _from_cache(asset, home, notify) or _from_mirrors(asset, home, notify, progress, accept_unknown)
 
 
+def show_terms(asset: Asset, notify: Notify = log) -> None:
+    """Tell the terms of an asset that needs no fetching, once for each wording, as `fetch` does."""
+    _show_terms(asset, cache_folder() / "assets" / asset.name, notify)
+
+
 def _environment_says(name: str) -> bool:
     return os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
 

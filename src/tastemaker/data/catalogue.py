@@ -10,7 +10,7 @@ import polars as pl
 
 from tastemaker.core.errors import DataError, UnknownItemError
 from tastemaker.data.interactions import as_id_column
-from tastemaker.data.titles import TitleIndex
+from tastemaker.data.titles import TitleIndex, year_in_words
 
 PATH_SEPARATOR: Final = " > "
 """Joins the steps of a category path, from the widest to the narrowest."""
@@ -169,17 +169,47 @@ class Catalogue:
         row = self._rows.get(item_id)
         return (self._titles[row] if row is not None else None) or item_id
 
+    @cached_property
+    def _years(self) -> dict[str, int | None]:
+        if "year" not in self.frame.columns:
+            return {}
+        return dict(zip(self.frame["item_id"], self.frame["year"], strict=True))
+
+    def title_and_year(self, item_id: str) -> str:
+        """Return the title of an item, with its year where that is known."""
+        year = self._years.get(item_id)
+        return f"{self.title(item_id)} ({year_in_words(year)})" if year else self.title(item_id)
+
 
 class Users:
-    """People: ``user_id`` and what they let be known (attributes, text)."""
+    """People: ``user_id`` and what they let be known (attributes, text).
+
+    Of somebody whose ``consent`` (yes or no) is no, nothing is told.
+    """
 
     def __init__(self, frame: pl.DataFrame) -> None:
         if "user_id" not in frame.columns:
             raise DataError("the users have no column 'user_id'", where=f"columns: {', '.join(frame.columns)}")
+        if "consent" in frame.columns:
+            frame = frame.with_columns(as_flags(frame["consent"]))
         self.frame = frame.with_columns(as_id_column(frame["user_id"])).unique("user_id", maintain_order=True)
 
     def __len__(self) -> int:
         return self.frame.height
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {user: row for row, user in enumerate(self.frame["user_id"])}
+
+    def profile(self, user_id: str) -> dict[str, Any]:
+        """Return what is known of a person, by name; nothing of somebody unknown, or who did not agree to it."""
+        row = self._rows.get(user_id)
+        if row is None:
+            return {}
+        known = self.frame.row(row, named=True)
+        agreed = known.pop("consent", True)
+        del known["user_id"]
+        return {name: value for name, value in known.items() if value is not None} if agreed is True else {}
 
 
 class Relations:

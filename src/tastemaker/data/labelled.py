@@ -20,7 +20,7 @@ LABEL: Final = "label"
 LIKED_FROM: Final = 4.0
 """A rating from here on is a like, where nothing else says what was liked: the usual cut of a scale from 1 to 5."""
 
-_NOT_CONTEXT: Final = ("user_id", "item_id", "order", "event", "weight", "rating", LABEL)
+_NOT_CONTEXT: Final = ("user_id", "item_id", "order", "event", "weight", "rating", "reason", LABEL)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from tastemaker.data.splits.by_time import global_time, global_time_folds
 from tastemaker.data.splits.checks import count
 from tastemaker.data.splits.cold import cold_item, cold_user
 from tastemaker.data.splits.given import given_frames, given_split
+from tastemaker.data.splits.keywords import keyword_user
 from tastemaker.data.splits.last import leave_last_n, leave_one_out, user_k_fold, user_ratio
 from tastemaker.data.splits.parts import Folds, Split
 from tastemaker.data.splits.rules import Knobs, Rules
@@ -31,6 +32,7 @@ __all__ = [
     "given_split",
     "global_time",
     "global_time_folds",
+    "keyword_user",
     "knobs_of",
     "leave_last_n",
     "leave_one_out",
@@ -49,6 +51,7 @@ PROTOCOLS: Final[Mapping[str, Callable[..., Split | Folds]]] = {
     "random-ratio": random_ratio,
     "cold-item": cold_item,
     "cold-user": cold_user,
+    "keyword-user": keyword_user,
     "user-k-fold": user_k_fold,
     "given": given_split,
 }

@@ -32,6 +32,15 @@ def normalise(title: str) -> str:
     return " ".join(re.findall(r"\w+", plain)) or " ".join(plain.split())
 
 
+def year_in_words(year: int) -> str:
+    """Return a year as people write it; those before our era are negative in the data.
+
+    >>> year_in_words(1851), year_in_words(-750)
+    ('1851', '750 BC')
+    """
+    return str(year) if year >= 0 else f"{-year} BC"
+
+
 class TitleIndex:
     """Titles and their items.
 
@@ -50,9 +59,10 @@ class TitleIndex:
         for row, (normal, year) in enumerate(zip(self._normal, self._years, strict=True)):
             self._exact[normal].append(row)
             if year is not None:
-                self._exact[f"{normal} {year}"].append(row)
+                self._exact[f"{normal} {year_in_words(year).lower()}"].append(row)
+        dated = (year_in_words(year).lower() if year else "" for year in self._years)
         self._words = pl.Series(
-            [f" {normal} {year or ''}" for normal, year in zip(self._normal, self._years, strict=True)], dtype=pl.String
+            [f" {normal} {year}" for normal, year in zip(self._normal, dated, strict=True)], dtype=pl.String
         )
         self._known = set(ids)
 
@@ -113,7 +123,7 @@ class TitleIndex:
 
     def _dated(self, item: str, title: str) -> str:
         year = self._year_of[item]
-        return f"{title} ({year})" if year is not None else title
+        return f"{title} ({year_in_words(year)})" if year is not None else title
 
     def _holding(self, words: list[str]) -> list[int]:
         """Return the rows whose title or year holds the start of each word."""

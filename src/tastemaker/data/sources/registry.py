@@ -14,6 +14,7 @@ from tastemaker.data.sources import (
     amazon_2014,
     amazon_2018,
     amazon_2023,
+    bookshop,
     goodbooks,
     gowalla,
     lastfm,
@@ -29,6 +30,7 @@ from tastemaker.data.sources.source import Notify, Source
 SOURCES: Final[dict[str, Source]] = {
     source.name: source
     for family in (
+        bookshop,
         movielens,
         amazon_2014,
         goodbooks,
@@ -44,6 +46,11 @@ SOURCES: Final[dict[str, Source]] = {
     )
     for source in family.SOURCES
 }
+
+
+def caution_about(dataset: str) -> str:
+    """Return what every report on a data set of this name must say; empty unless it is synthetic."""
+    return next((source.synthetic for source in SOURCES.values() if dataset == f"{source.name}-synthetic"), "")
 
 
 def local_folder(source: Source, data: Path | None) -> Path | None:

@@ -19,7 +19,7 @@ from tastemaker.data.interactions import Interactions
 from tastemaker.data.mirrors import Content, WheelMirror
 
 Notify = Callable[[str], None]
-Access = Literal["download", "opt-in", "by hand"]
+Access = Literal["packaged", "download", "opt-in", "by hand"]
 
 UNKNOWN: Final = Content()
 """A file of which no digest is known."""
@@ -53,6 +53,9 @@ class Source:
         samples: Those of ``folders`` that hold a part or a rewritten copy; it loads under the folder's own name.
         asset: Files, addresses and digests.
         confirmed: Which of the addresses a real download has confirmed; empty where none has.
+        packaged: Its folder in the package, if it comes with Tastemaker and needs no fetching.
+        synthetic: Where people and events are made up: what every report on it must say. The name of the data set then
+            ends in ``-synthetic``.
     """
 
     name: str
@@ -66,10 +69,14 @@ class Source:
     samples: tuple[str, ...] = ()
     asset: Asset | None = None
     confirmed: str = ""
+    packaged: Path | None = None
+    synthetic: str = ""
 
     @property
     def access(self) -> Access:
-        """Whether it is downloaded, downloaded only if the user accepts an unknown checksum, or never."""
+        """Whether it is here already, downloaded, downloaded only if the user accepts an unknown checksum, or never."""
+        if self.packaged is not None:
+            return "packaged"
         if self.asset is None or not self.asset.mirrors:
             return "by hand"
         for mirror in self.asset.mirrors:
@@ -109,7 +116,8 @@ class Tables:
         items: The items, where the files describe them.
         users: The people, where the files describe them.
         relations: Facts, with their kind in ``relation``.
-        variant: Ends the name of the data set where the files hold a rewritten copy of the source.
+        variant: Ends the name of the data set where the files hold a rewritten copy of the source, or people who are
+            made up.
     """
 
     interactions: pl.DataFrame
