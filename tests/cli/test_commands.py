@@ -26,6 +26,7 @@ def test_data_list(run: Run) -> None:
     assert {"name", "title", "licence", "homepage", "bytes", "access", "confirmed", "local"} == set(rows[0])
     access = {row["name"]: row["access"] for row in rows}
     assert (access["movielens-1m"], access["amazon-beauty"], access["yoochoose"]) == ("download", "opt-in", "by hand")
+    assert access["bookshop"] == "packaged"
     assert {row["name"]: row["local"] for row in rows}["movielens-100k"] is None
     assert "movielens-100k" in run("data", "list").out
 

@@ -22,6 +22,7 @@ COMMANDS = (
     "train",
     "recommend",
     "similar",
+    "search",
     "explain",
     "serve",
     "import",
@@ -30,6 +31,10 @@ COMMANDS = (
     "data show",
     "data get",
     "config show",
+    "encoders list",
+    "encoders try",
+    "encoders cache",
+    "encoders clear",
 )
 
 

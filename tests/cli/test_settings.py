@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -157,3 +159,54 @@ def test_init_refuses_an_unknown_source(run: Run) -> None:
 def test_an_unknown_key_of_the_command_line_cannot_happen() -> None:
     with pytest.raises(ConfigError, match=r"unknown key 'run\.sed'"):
         load_settings(None, {"run.sed": 1})
+
+
+def test_text_says_how_models_read_words(shop: Path) -> None:
+    write("[text]\nitem = '{title}'\nencoder = 'tfidf-svd'\n[models.embedding-knn]\nencoder = { name = 'random' }\n")
+    tables = load_settings().settings.models.tables()
+    assert tables["embedding-knn"] == {"template": "{title}", "encoder": {"name": "random"}}
+    assert tables["alpharec"] == {"template": "{title}", "encoder": "tfidf-svd"}
+    assert "ease" not in tables
+
+
+def test_models_are_told_nothing_that_nobody_has_said(shop: Path) -> None:
+    write("[text]\nleave_out = ['age']\nencoder = 'minilm'\n")
+    settings = load_settings().settings
+    assert settings.models.tables() == {}
+    assert settings.text.leave_out == ["age"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("item = '{title'", "'{' at character 1 of the template"),
+        ("person = 'Age {age}]'", "']' at character 10"),
+        ("encoder = 3", "'text.encoder' is 3"),
+        ("leave_out = 'age'", "'text.leave_out' is 'age', but should be a list"),
+        ("itm = '{title}'", "unknown key 'text.itm'"),
+    ],
+)
+def test_a_wrong_text_section_is_refused(run: Run, line: str, message: str) -> None:
+    write(f"[text]\n{line}\n")
+    done = run("config", "show", "--json")
+    assert done.code == 3
+    assert message in done.error["message"]
+
+
+def test_the_template_shows_the_templates_in_use() -> None:
+    from tastemaker.language.texts import ITEM_TEMPLATE
+
+    assert ITEM_TEMPLATE in template()
+
+
+def test_a_text_section_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, pathlib, tempfile, os\n"
+        "os.chdir(tempfile.mkdtemp())\n"
+        "pathlib.Path('tastemaker.toml').write_text('[text]\\nencoder = \"endpoint\"\\nleave_out = [\"age\"]\\n')\n"
+        "from tastemaker.cli.settings import load_settings\n"
+        "assert load_settings().settings.text.encoder == 'endpoint'\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'scipy', 'polars', 'torch'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

@@ -14,12 +14,14 @@ from tastemaker.cli import (
     data_commands,
     demo,
     doctor,
+    encoder_commands,
     evaluate_commands,
     import_commands,
     model_commands,
     probe_commands,
     report_commands,
     reproduce_commands,
+    search,
     serve,
     tune,
 )
@@ -121,6 +123,7 @@ app.command("doctor", rich_help_panel="Start here")(doctor.doctor)
 app.command("import", rich_help_panel="Data and settings")(import_commands.import_data)
 app.add_typer(data_commands.app, name="data", rich_help_panel="Data and settings")
 app.add_typer(config_commands.app, name="config", rich_help_panel="Data and settings")
+app.add_typer(encoder_commands.app, name="encoders", rich_help_panel="Data and settings")
 app.command("compare", rich_help_panel="Models")(evaluate_commands.compare)
 app.command("evaluate", rich_help_panel="Models")(evaluate_commands.evaluate)
 app.command("report", rich_help_panel="Models")(report_commands.report)
@@ -130,6 +133,7 @@ app.command("reproduce", rich_help_panel="Models")(reproduce_commands.reproduce)
 app.command("train", rich_help_panel="Models")(model_commands.train)
 app.command("recommend", cls=ManyValuesCommand, rich_help_panel="Recommendations")(model_commands.recommend)
 app.command("similar", rich_help_panel="Recommendations")(model_commands.similar)
+app.command("search", rich_help_panel="Recommendations")(search.search)
 app.command("explain", cls=ManyValuesCommand, rich_help_panel="Recommendations")(model_commands.explain)
 app.command("serve", rich_help_panel="Recommendations")(serve.serve)
 

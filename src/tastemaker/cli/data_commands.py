@@ -24,6 +24,8 @@ def whereabouts(source: Source, data: Path | None = None) -> Path | None:
     from tastemaker.data.assets import cache_folder
     from tastemaker.data.sources import local_folder
 
+    if source.packaged is not None:
+        return source.packaged
     folder = local_folder(source, data)
     if folder is not None:
         return folder if folder.is_dir() else None
@@ -125,6 +127,7 @@ def _present(out: Output, dataset: Dataset, name: str, to: Path | None = None) -
     facts = describe(dataset)
     source = _source(name)
     facts["licence"] = None if source is None else source.licence
+    facts["caution"] = None if source is None else source.synthetic or None
     facts["homepage"] = None if source is None else source.homepage
     facts["access"] = None if source is None else source.access
     facts["addresses"] = [] if source is None else source.addresses
@@ -208,6 +211,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.insert(2, ("set aside", f"{facts['rejected_rows']:,} rows without a user, an item or a weight"))
     if facts["licence"]:
         lines += [("terms", facts["licence"]), ("more", facts["homepage"])]
+        lines += [("mind", facts["caution"])] if facts["caution"] else []
+    if facts["access"] not in (None, "packaged"):
         lines += [("download" if number == 0 else "", place) for number, place in enumerate(facts["addresses"])]
         known = ", ".join(f"{name} {' '.join(kinds)}" for name, kinds in facts["checksums"].items())
         lines += [("checksums", known or "none known"), ("confirmed", facts["confirmed"] or "not yet")]

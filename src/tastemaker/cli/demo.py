@@ -59,7 +59,8 @@ def demo(
     data: options.Data = None,
     no_progress: options.NoProgress = False,
 ) -> None:
-    """Fetch MovieLens-100K, compare the ladder of models, train one, recommend with reasons, and serve it."""
+    """Fetch MovieLens-100K, compare models, recommend with reasons, show what words do on the bookshop, and serve."""
+    from tastemaker.cli.demo_words import show_words
     from tastemaker.cli.serve import need_server, run
     from tastemaker.cli.workspace import refuse_foreign_folder
 
@@ -83,6 +84,8 @@ def demo(
     with steps.step("Recommendations"):
         engine = work.engine(kept)
         queries = _recommend(out, engine)
+    with steps.step("Words"):
+        show_words(work)
     steps.show()
     _what_next(out, work, folder, queries)
     if not no_serve:
@@ -121,13 +124,16 @@ def _workspace(out: Output, folder: Path, data: Path | None, port: int | None) -
 
 def _compare(work: Workspace, dataset: Dataset) -> DenseRecommender:
     """Compare the ladder and return its last rung, which is the model that is served afterwards."""
+    from tastemaker.cli.demo_words import compare_words
     from tastemaker.cli.evaluate_commands import compared, ladder, show_comparison
     from tastemaker.core.errors import ModelError
     from tastemaker.models import DenseRecommender
 
     models = ladder(["ladder", MODEL])
-    comparison = compared(work, models, work.split(dataset), dataset=dataset)
+    split = work.split(dataset)
+    comparison = compared(work, models, split, dataset=dataset)
     show_comparison(work, comparison)
+    compare_words(work, models, split)
     row = next(row for row in comparison.rows if row.model == MODEL)
     model = models[MODEL]
     if row.status != "ok" or not isinstance(model, DenseRecommender):

@@ -27,6 +27,7 @@ EXTRAS: Final = {
     "ray": (("ray",), "training on several machines"),
     "tune": (("optuna",), "searching the hyper-parameters of a model"),
     "boost": (("lightgbm",), "boosted trees that rank what a fusion found"),
+    "ann": (("usearch",), "search among millions of vectors"),
 }
 """Extra -> the modules it brings, and what for."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import typer
 
 from tastemaker.cli import asked as asked_for
-from tastemaker.cli import options, prediction_commands, tuned
+from tastemaker.cli import cold_commands, options, prediction_commands, tuned
 from tastemaker.cli.output import Output, write_json
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ def compare(
     data: options.Data = None,
     protocol: options.Protocol = None,
     knob: options.Knobs = None,
+    cold: cold_commands.Cold = None,
+    shown: cold_commands.Shown = None,
+    keywords: cold_commands.Keywords = 5,
     run: asked_for.Runs = None,
     seen: asked_for.SeenItems = "keep",
     k: asked_for.Cutoffs = None,
@@ -56,7 +59,11 @@ def compare(
     from tastemaker.cli.workspace import Workspace
 
     prediction_commands.check_task(task)
-    tunings = tuned.read(tuned_in, rankings=task == prediction_commands.RANKING)
+    ranking = task == prediction_commands.RANKING
+    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples)
+    unfit = {"--task": not ranking, "--protocol": protocol, "--tuned": tuned_in}
+    curve = cold_commands.ColdAsked.of(cold, shown, keywords, unfit, asked)
+    tunings = tuned.read(tuned_in, rankings=ranking)
     given = {
         **tuned.overrides(tunings),
         "evaluate.models": [name.strip() for name in models.split(",") if name.strip()] if models else None,
@@ -67,13 +74,16 @@ def compare(
         "evaluate.k": k or None,
         "run.seed": seed,
         "run.threads": threads,
+        **(curve.overrides() if curve else {}),
     }
-    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples)
     work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, given)
-    if task != prediction_commands.RANKING:
+    if not ranking:
         prediction_commands.compare_task(work, task, asked, tunings)
         return
     chosen = ladder([*work.settings.evaluate.models, *tunings], work.settings.models.tables())
+    if curve is not None:
+        cold_commands.show_cold_start(work, chosen, curve, asked)
+        return
     dataset = work.dataset()
     show_comparison(work, compared(work, chosen, work.split(dataset), asked, tunings, dataset), asked)
 
@@ -183,6 +193,9 @@ def evaluate(
     data: options.Data = None,
     protocol: options.Protocol = None,
     knob: options.Knobs = None,
+    cold: cold_commands.Cold = None,
+    shown: cold_commands.Shown = None,
+    keywords: cold_commands.Keywords = 5,
     run: asked_for.Runs = None,
     seen: asked_for.SeenItems = "keep",
     k: asked_for.Cutoffs = None,
@@ -212,6 +225,9 @@ def evaluate(
 
     if model is not None and folder is not None:
         raise typer.BadParameter("give a name or a folder, not both", param_hint="--model / --folder")
+    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples)
+    unfit = {"--folder": folder, "--write-queries": write_queries, "--protocol": protocol, "--tuned": tuned_in}
+    curve = cold_commands.ColdAsked.of(cold, shown, keywords, unfit, asked)
     tunings = tuned.read(tuned_in, rankings=True)
     given = {
         **tuned.overrides(tunings),
@@ -223,9 +239,13 @@ def evaluate(
         "evaluate.k": k or None,
         "run.seed": seed,
         "run.threads": threads,
+        **(curve.overrides() if curve else {}),
     }
-    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples)
     work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, given)
+    if curve is not None:
+        models = ladder([work.settings.train.model], work.settings.models.tables())
+        cold_commands.show_cold_start(work, models, curve, asked)
+        return
     if write_queries is not None:
         show_queries(work, write_queries)
         return

@@ -132,6 +132,7 @@ def recommend(
     like: options.Like = None,
     dislike: options.Dislike = None,
     text: options.Text = None,
+    profile: options.Profile = None,
     k: options.HowMany = 10,
     model: options.ModelFolder = None,
     source: options.Source = None,
@@ -146,7 +147,7 @@ def recommend(
     Query(k=k)
     work = Workspace.open(Output(as_json=as_json), config, {"data.source": source, "data.path": _text(data)})
     engine = work.engine(model)
-    answer = engine.recommend(_query(work, engine, user, history, like, dislike, text, k))
+    answer = engine.recommend(_query(work, engine, user, history, like, dislike, text, profile, k))
     show_answer(work.out, answer, k)
 
 
@@ -158,11 +159,12 @@ def _query(
     like: list[str] | None,
     dislike: list[str] | None,
     text: str | None,
+    profile: list[str] | None,
     k: int = 10,
 ) -> Query:
     from tastemaker.core.query import Query, as_events
 
-    if user is not None and not history:
+    if user is not None and not (history or profile):
         engine.need_user(user)
     return Query(
         user_id=user,
@@ -170,6 +172,7 @@ def _query(
         liked=tuple(work.item(engine, entry) for entry in like or ()),
         disliked=tuple(work.item(engine, entry) for entry in dislike or ()),
         text=text,
+        profile=options.profile_of(profile),
         k=k,
     )
 
@@ -227,6 +230,7 @@ def explain(
     like: options.Like = None,
     dislike: options.Dislike = None,
     text: options.Text = None,
+    profile: options.Profile = None,
     model: options.ModelFolder = None,
     source: options.Source = None,
     data: options.Data = None,
@@ -240,7 +244,7 @@ def explain(
     work = Workspace.open(Output(as_json=as_json), config, {"data.source": source, "data.path": _text(data)})
     engine = work.engine(model)
     chosen = work.item(engine, item)
-    contributions = engine.explain(_query(work, engine, user, history, like, dislike, text), chosen)
+    contributions = engine.explain(_query(work, engine, user, history, like, dislike, text, profile), chosen)
     show_explanation(work.out, engine, contributions)
 
 

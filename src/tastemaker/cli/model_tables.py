@@ -14,6 +14,9 @@ from tastemaker.models.registry import MODELS, default_settings, model_class
 _KINDS: Final = {bool: "bool_type", int: "int_type", float: "float_type", str: "string_type"}
 """Type of a hyper-parameter -> what pydantic calls the error that a value is of another one."""
 
+_TABLES: Final = frozenset({"encoder"})
+"""Hyper-parameters that may be a name, or a table of a name and arguments."""
+
 
 def checked(tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the tables with whole numbers as fractions where a model wants those.
@@ -36,12 +39,24 @@ def checked(tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _checked(place: Sequence[str], value: Any, defaults: Mapping[str, Any]) -> Any:
     if place[-1] not in defaults:
         raise _wrong("extra_forbidden", place, value)
+    if place[-1] in _TABLES and isinstance(value, dict):
+        return value
     wanted = type(defaults[place[-1]])
     if wanted is float and type(value) is int:
         return float(value)
     if wanted in _KINDS and type(value) is not wanted:
         raise _wrong(_KINDS[wanted], place, value)
     return value
+
+
+def with_words(tables: Mapping[str, Mapping[str, Any]], words: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the tables with what ``[text]`` says, for the models that read it and are not told otherwise."""
+    found = {name: dict(table) for name, table in tables.items()}
+    for name in dict.fromkeys([*MODELS, *tables]):
+        known = default_settings(model_class(name))
+        if said := {key: value for key, value in words.items() if key in known}:
+            found[name] = {**said, **found.get(name, {})}
+    return found
 
 
 def _wrong(kind: str, place: Sequence[str], value: Any) -> ValidationError:

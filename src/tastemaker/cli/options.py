@@ -61,6 +61,30 @@ Dislike = Annotated[
 ]
 Text = Annotated[str | None, typer.Option("--text", metavar="WORDS", help="What is wanted, in words.")]
 
+Profile = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME=VALUE",
+        help="What is known of the person, such as place=Riga; again for more, and for a second value of one name.",
+    ),
+]
+
+
+def profile_of(given: Sequence[str] | None) -> dict[str, Any] | None:
+    """Return attributes of the command line; a name that is given twice has a list.
+
+    >>> profile_of(["place=Riga", "likes=the sea", "likes=trains"])
+    {'place': 'Riga', 'likes': ['the sea', 'trains']}
+    """
+    values: dict[str, list[str]] = {}
+    for word in given or ():
+        name, equals, value = (part.strip() for part in word.partition("="))
+        if not (name and equals and value):
+            raise typer.BadParameter(f"'{word}' is not NAME=VALUE", param_hint="--profile")
+        values.setdefault(name, []).append(value)
+    return {name: own[0] if len(own) == 1 else own for name, own in values.items()} or None
+
 
 def knob_values(given: Sequence[str] | None) -> dict[str, Any]:
     """Return knobs of the command line as settings: values are read as TOML, and as text where they are not.

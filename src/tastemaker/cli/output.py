@@ -25,7 +25,7 @@ EXIT_CODES: Final = {
     6: "a model cannot do it, or its folder is damaged",
     7: "the request cannot be answered: an unknown user or title, k = 0",
     8: "an extra is not installed",
-    9: "a service cannot start: its port is in use",
+    9: "a service cannot start (its port is in use), or cannot be reached",
     10: "a file or folder cannot be written",
     11: "what was measured anew differs from its record",
     130: "interrupted with Ctrl-C",

@@ -49,6 +49,7 @@ def run(work: Workspace, engine: Engine) -> None:
             engine,
             chosen.host,
             chosen.port,
+            search=work.text_search(engine.dataset.catalogue, work.named_encoder()),
             announce=lambda url: work.out.print(f"Serving at {url} (Ctrl-C stops it)"),
         )
     work.out.note("Stopped.")

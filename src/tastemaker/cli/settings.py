@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from tastemaker.core.errors import ConfigError, nearest
@@ -21,6 +21,8 @@ FILE_NAME: Final = "tastemaker.toml"
 COMMAND_LINE: Final = "command line"
 ENVIRONMENT: Final = "environment (TASTEMAKER_DATA)"
 DEFAULT: Final = "default"
+DEFAULT_ENCODER: Final = "minilm"
+"""That of `tastemaker.language.encoders`, which is not imported to read a file."""
 
 _PATHS: Final = ("data.path", "train.folder", "evaluate.reports")
 """Paths start at the file's folder, those that the file leaves at their default as well."""
@@ -107,6 +109,43 @@ def _split_knobs(needed: Any = True) -> set[str]:
     return {"fold"}.union(*map(knobs_of, PROTOCOLS))
 
 
+class TextSettings(Section):
+    """How items and people become words, and words vectors."""
+
+    item: str | None = Field(
+        None,
+        description="an item in words: columns of the catalogue in braces; a sentence, or what stands in square "
+        "brackets, falls away where it has no value: docs/encoders.md",
+        examples=["{title}[ by {author}]. {brand}. {categories}. {text}"],
+    )
+    person: str | None = Field(
+        None,
+        description="a person in words, from attributes; {rest} is what no other field names, {history} titles",
+        examples=["{text}. Age {age}. From {place}. Likes {likes}. {rest}. Before: {history}"],
+    )
+    leave_out: list[str] = Field(
+        [], description="attributes of people that are never put into words", examples=[["age", "place"]]
+    )
+    encoder: str | dict[str, Any] = Field(
+        "minilm",
+        description="what turns words into vectors, for models that are told no other: `tastemaker encoders list`",
+    )
+
+    @model_validator(mode="after")
+    def _only_templates(self) -> Self:
+        for key in ("item", "person"):
+            if template := getattr(self, key):
+                from tastemaker.language.templates import Template
+
+                Template.of(template, f"text.{key}")
+        return self
+
+    def hyper_parameters(self) -> dict[str, Any]:
+        """Return what was set here and models are told: the template of items and the encoder."""
+        told = {"template": self.item, "encoder": self.encoder}
+        return {name: value for name, value in told.items() if value not in (None, DEFAULT_ENCODER)}
+
+
 class TrainSettings(Section):
     """What `tastemaker train` makes."""
 
@@ -135,6 +174,8 @@ class ModelSettings(Section):
 
     model_config = ConfigDict(extra="allow")
 
+    _words: dict[str, Any] = PrivateAttr(default_factory=dict)
+
     @model_validator(mode="after")
     def _only_hyper_parameters(self) -> Self:
         if tables := self.model_extra:
@@ -144,8 +185,13 @@ class ModelSettings(Section):
         return self
 
     def tables(self) -> dict[str, dict[str, Any]]:
-        """Return what `tastemaker.models.make_model` is told beside the model's name."""
-        return dict(self.model_extra or {})
+        """Return what `tastemaker.models.make_model` is told beside the model's name; some of it ``[text]`` says."""
+        tables = dict(self.model_extra or {})
+        if not self._words:
+            return tables
+        from tastemaker.cli.model_tables import with_words
+
+        return with_words(tables, self._words)
 
 
 class ServeSettings(Section):
@@ -174,6 +220,7 @@ class Settings(Section):
     data: DataSettings = DataSettings()
     import_: ImportSettings = Field(ImportSettings(), alias="import")
     split: SplitSettings = SplitSettings()
+    text: TextSettings = TextSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     models: ModelSettings = Field(
@@ -183,6 +230,12 @@ class Settings(Section):
     )
     serve: ServeSettings = ServeSettings()
     run: RunSettings = RunSettings()
+
+    @model_validator(mode="after")
+    def _words_reach_models(self) -> Self:
+        self.models = self.models.model_copy()
+        self.models._words = self.text.hyper_parameters()
+        return self
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tastemaker.cli.output import Output
-from tastemaker.cli.settings import ENVIRONMENT, Resolved, Settings, load_settings
+from tastemaker.cli.settings import DEFAULT, ENVIRONMENT, Resolved, Settings, load_settings
 from tastemaker.core.errors import AmbiguousItemError, AssetError, DataError, StorageError
 
 if TYPE_CHECKING:
     from tastemaker.core.run import Run
-    from tastemaker.data import Dataset, EventSplit, Split
+    from tastemaker.data import Catalogue, Dataset, EventSplit, Split
     from tastemaker.engine import Engine
+    from tastemaker.retrieval import TextSearch
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,42 @@ class Workspace:
                 f"The model was fitted on '{seen.dataset}', and these are other data or another version of them "
                 f"('{dataset.name}'). Ids that it does not know are passed over."
             )
-        return Engine(model, dataset)
+        return Engine(model, dataset, **self.people_in_words(dataset))
+
+    def people_in_words(self, dataset: Dataset | None = None) -> dict[str, Any]:
+        """Return how what is known of people becomes words: a template, and what is left out.
+
+        Args:
+            dataset: Names of attributes are checked against what it knows of people.
+
+        Raises:
+            ConfigError: The template names an attribute that nobody has.
+        """
+        text = self.settings.text
+        if dataset is not None and dataset.users is not None and (text.person or text.leave_out):
+            from tastemaker.language.texts import check_person_template, unknown_left_out
+
+            attributes = dataset.users.frame.columns
+            check_person_template(text.person, attributes)
+            for sentence in unknown_left_out(text.leave_out, attributes):
+                self.out.note(sentence)
+        return {"person": text.person, "leave_out": tuple(text.leave_out)}
+
+    def named_encoder(self) -> str | Mapping[str, Any] | None:
+        """Return the encoder that somebody chose; nothing is fetched for one that nobody asked for."""
+        return None if self.resolved.origins["text.encoder"] == DEFAULT else self.settings.text.encoder
+
+    def text_search(self, catalogue: Catalogue, encoder: str | Mapping[str, Any] | None) -> TextSearch:
+        """Return a search over a catalogue, by words alone where there is no encoder.
+
+        Raises:
+            ConfigError: There is no such encoder, or the template of items is none.
+        """
+        from tastemaker.retrieval import TextSearch
+
+        return TextSearch.over_catalogue(
+            catalogue, encoder, template=self.settings.text.item, run=self.run, notify=self.out.note
+        )
 
     def item(self, engine: Engine, text: str) -> str:
         """Return the id of the item that a title or an id means; a person is asked where several fit.
