@@ -5,7 +5,7 @@
 #   PYTHON=...                 the interpreter that makes .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs reference bench bench-evaluation bench-ladder lock check-pythons clean
+.PHONY: help demo test check docs reference bench bench-evaluation bench-encoding bench-ladder bench-search lock check-pythons clean
 
 EXTRAS ?=
 ARGS ?=
@@ -60,7 +60,15 @@ bench-ladder: ## EASE, iALS, counts and one answer of every model; ARGS="--rival
 	$(call setup,dev)
 	$(python) benchmarks/ladder.py $(ARGS)
 
-locks := build core dev serve docs local postgres ray tune boost zstd torch
+bench-encoding: ## texts a second of the text encoders; ARGS="--rivals VENV_DIR" runs sentence-transformers beside them
+	$(call setup,dev onnx)
+	$(python) benchmarks/encoding.py $(ARGS)
+
+bench-search: ## exact and approximate vector search beside the bare matrix product (ARGS=--quick for a minute's look)
+	$(call setup,dev ann)
+	$(python) benchmarks/search.py $(ARGS)
+
+locks := build core dev serve docs local postgres ray tune boost ann onnx zstd torch
 compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
 	--custom-compile-command "make lock"
 

@@ -22,6 +22,8 @@ EXTRAS = {
     "ray": ("ray",),
     "tune": ("optuna",),
     "boost": ("lightgbm",),
+    "ann": ("usearch",),
+    "onnx": ("onnxruntime",),
     "zstd": ("backports",),
     "docs": ("mkdocstrings", "zensical"),
 }

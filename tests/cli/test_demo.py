@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,6 +39,11 @@ def test_the_demonstration_goes_from_data_to_reasons(run: Run, shop: Path) -> No
     assert "For somebody who liked Toy Story, Star Wars, Fargo:" in done.out
     assert "curl 'http://127.0.0.1:8123/v1/recommend?user=42&k=5'" in done.out
     assert "curl 'http://127.0.0.1:8123/v1/recommend?history=f0&history=f3&history=f2&k=5'" in done.out
+    assert "What words add to the fusion" in done.out
+    assert re.search(r"with words: 0\.\d{4}, [+-]0\.\d{4} \[[+-]0\.\d{4}, [+-]0\.\d{4}\]", done.out)
+    assert "'minilm' cannot be had" in done.err
+    assert "bookshop-synthetic: 419 real books" in done.out
+    assert 'Search for "quiet novels about the sea"' in done.out
     report = json.loads((shop / "demo/reports/movielens-100k-global-time.json").read_text(encoding="utf-8"))
     rows = {row["model"]: row["status"] for row in report["rows"]}
     assert rows["sequential-rules"] == rows["fusion"] == "ok"

@@ -161,3 +161,11 @@ def test_a_dislike_in_a_history_speaks_against_its_item() -> None:
     assert Event("7", event="dislike").weight == -1.0
     assert Event("7", event="hide", weight=0.5).weight == -0.5
     assert Event("7", event="like").weight == 1.0
+
+
+def test_a_batch_can_be_given_words() -> None:
+    batch = QueryBatch.of([Query(history=(Event("a"),)), Query()])
+    assert batch.saying(["tea", None]).texts == ("tea", None)
+    assert batch.saying([None, None]).texts is None
+    with pytest.raises(QueryError, match="1 texts cannot be those of 2 queries"):
+        batch.saying(["tea"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from tastemaker.core.errors import ModelFormatError, UnknownItemError, UnknownUserError
 from tastemaker.core.query import Query, as_events
 from tastemaker.core.recommendations import Contribution, Contributions
-from tastemaker.data import Dataset
+from tastemaker.data import Dataset, Users
 from tastemaker.engine import Answer, Engine
 from tastemaker.models import Bias, ContentKNN, FeatureRidge, Popularity, SequentialRules, make_model
 from tastemaker.testing import small_shop
@@ -291,3 +292,76 @@ def test_a_model_of_ratings_goes_by_the_stored_ratings(shop: Dataset) -> None:
 def test_what_no_item_speaks_for_is_not_called_popular(shop: Dataset) -> None:
     answer = Engine(FeatureRidge().fit(shop), shop).recommend(Query(user_id="u000", k=3))
     assert {item.reason for item in answer.items} == {"expected to be liked"}
+
+
+# -- profiles -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reader(shop: Dataset) -> Engine:
+    people = pl.DataFrame(
+        {"user_id": ["newcomer", "shy", "u001"], "likes": ["music", "music", "garden"], "consent": ["yes", "no", "yes"]}
+    )
+    known = replace(shop, users=Users(people))
+    return Engine(ContentKNN().fit(known), known, clock=lambda: MOMENT)
+
+
+def shelf(answer: Answer) -> set[str]:
+    return {item.title.split()[0] for item in answer.items}
+
+
+def test_a_profile_is_words_to_go_by(reader: Engine) -> None:
+    answer = reader.recommend(Query(profile={"likes": ["music"]}, k=5))
+    assert shelf(answer) == {"Music"}
+    assert {item.reason for item in answer.items} == {"fits the profile"}
+    assert answer.degraded == ()
+    both, _ = reader.resolve(Query(text="a flute", profile={"likes": ["music"]}))
+    assert both.text is not None
+    assert both.text.startswith("a flute ")
+    assert "music" in both.text
+    asked = reader.recommend(Query(text="a flute", profile={"likes": ["music"]}, k=1))
+    assert asked.items[0].reason == 'fits "a flute"'
+
+
+def test_what_is_stored_of_somebody_without_a_history_serves(reader: Engine) -> None:
+    answer = reader.recommend(Query(user_id="newcomer", k=5))
+    assert shelf(answer) == {"Music"}
+    assert answer.degraded == ()
+    reader.need_user("newcomer")
+    given = reader.recommend(Query(user_id="newcomer", profile={"likes": "kitchen"}, k=5))
+    assert shelf(given) == {"Kitchen"}
+
+
+def test_a_stored_profile_is_not_used_beside_a_history(reader: Engine, shop: Dataset) -> None:
+    resolved, _ = reader.resolve(Query(user_id="u001"))
+    assert resolved.text is None
+    assert resolved.history == shop.rated_history("u001")
+
+
+def test_of_somebody_who_did_not_agree_nothing_is_used(reader: Engine) -> None:
+    resolved, notes = reader.resolve(Query(user_id="shy"))
+    assert resolved.text is None
+    assert notes == ("user 'shy' is unknown",)
+    with pytest.raises(UnknownUserError):
+        reader.need_user("shy")
+
+
+def test_attributes_that_are_left_out_reach_no_model(reader: Engine) -> None:
+    private = Engine(reader.model, reader.dataset, clock=lambda: MOMENT, leave_out=["likes"])
+    for query in (Query(user_id="newcomer"), Query(profile={"likes": "music"})):
+        assert private.resolve(query)[0].text is None
+    told = private.resolve(Query(profile={"likes": "music", "wants": "garden"}))[0].text
+    assert told is not None
+    assert "garden" in told
+    assert "music" not in told
+
+
+def test_a_model_without_words_says_that_a_profile_says_nothing_to_it(engine: Engine) -> None:
+    answer = engine.recommend(Query(profile={"likes": "music"}, k=3))
+    assert answer.degraded[0] == "'sequential-rules' reads no words, so a profile says nothing to it"
+
+
+def test_words_of_a_profile_are_not_repeated(reader: Engine) -> None:
+    answer = reader.recommend(Query(profile={"secret": "xyzzy"}, k=3))
+    assert answer.degraded
+    assert "xyzzy" not in str(answer.to_dict())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -58,7 +58,7 @@ def engine(request: pytest.FixtureRequest, shop: Dataset) -> Engine:
     return Engine(model.fit(shop), shop)
 
 
-def connect(engine: Engine) -> TestClient:
+def connect(engine: Engine, **more: Any) -> TestClient:
     """Return a client of a new application; faults inside come back as answers."""
     with warnings.catch_warnings():
         # Starlette asks for httpx2; httpx, which the project depends on, does as well.
@@ -67,7 +67,7 @@ def connect(engine: Engine) -> TestClient:
 
     from tastemaker.server import create_app
 
-    return TestClient(create_app(engine), raise_server_exceptions=False)
+    return TestClient(create_app(engine, **more), raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,32 @@ def test_a_body_may_hold_events_session_items_and_candidates(client: TestClient,
     assert similar["items"] == listed(engine.similar("i3", 4))
 
 
+def test_a_profile_is_words_for_a_model_that_reads_them(client: TestClient, engine: Engine) -> None:
+    profile = {"likes": ["desert", "song"], "age": 31, "member": True, "height": 1.7, "nothing": None}
+    response = client.post("/v1/recommend", json={"profile": profile, "k": 3})
+    assert response.status_code == 200, response.text
+    expected = engine.recommend(Query(profile=profile, k=3))
+    assert response.json()["items"] == listed(expected)
+    if "text" in engine.model.capabilities.reads:
+        assert {item["reason"] for item in response.json()["items"]} == {"fits the profile"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "field"),
+    [
+        ("Riga", "profile"),
+        ({"likes": ["x"] * 21}, "profile.likes"),
+        ({"text": "x" * 501}, "profile.text"),
+        ({"x" * 65: "y"}, "profile"),
+        ({f"a{number}": 1 for number in range(33)}, "profile"),
+        ({"place": {"city": "Riga"}}, "profile.place"),
+    ],
+)
+def test_a_profile_out_of_bounds_is_refused(client: TestClient, profile: Any, field: str) -> None:
+    problem = assert_problem(client.post("/v1/recommend", json={"profile": profile}), 422)
+    assert any(error["field"].startswith(field) for error in problem["errors"]), problem
+
+
 def test_whole_numbers_are_ids(client: TestClient) -> None:
     found = client.post("/v1/recommend", json={"user_id": 7, "history": [1, 2]})
     assert found.status_code == 200
@@ -174,6 +200,34 @@ def test_search_finds_titles(client: TestClient, engine: Engine) -> None:
     assert client.get("/v1/items").json() == {"items": []}
 
 
+def test_search_by_text_finds_the_words_and_says_what_it_lacks(client: TestClient, engine: Engine) -> None:
+    found = client.get("/v1/search", params={"q": "A song of the DESERT 7", "k": 3}).json()
+    assert found["items"][0] == {
+        "item_id": "i25",
+        "title": engine.title("i25"),
+        "score": found["items"][0]["score"],
+        "rank": 1,
+        "sources": {"words": 1},
+        "words": ["song", "desert", "7"],
+    }
+    assert (found["by"], len(found["items"])) == ("words", 3)
+    assert "no encoder" in found["degraded"][0]
+    assert client.get("/v1/search", params={"q": "desert", "by": "words"}).json()["degraded"] == []
+    assert client.get("/v1/search", params={"q": "zeppelin"}).json()["items"] == []
+    assert_problem(client.get("/v1/search", params={"q": "  "}), 422)
+
+
+def test_search_by_text_answers_as_the_search_it_is_given(engine: Engine) -> None:
+    from tastemaker.retrieval import TextSearch
+
+    search = TextSearch.over_catalogue(engine.dataset.catalogue, "random")
+    with connect(engine, search=search) as client:
+        found = client.get("/v1/search", params={"q": "harbour", "by": "both"}).json()
+    expected = search.search("harbour").to_dict(engine.title)
+    assert (found["items"], found["degraded"]) == (expected["items"], [])
+    assert {source for item in found["items"] for source in item["sources"]} == {"words", "vectors"}
+
+
 @pytest.mark.parametrize("k", [0, -1, 1001, 1_000_000])
 @pytest.mark.parametrize("path", ["/v1/recommend", "/v1/similar/i3"])
 def test_k_out_of_range_names_the_field_and_the_range(client: TestClient, path: str, k: int) -> None:
@@ -220,6 +274,10 @@ def test_a_wrong_field_is_named_with_what_it_may_hold(client: TestClient, body: 
         ("/v1/recommend?users=1", "Did you mean 'user'?"),
         ("/v1/items?limits=1", "Did you mean 'limit'?"),
         ("/v1/items?limit=101", "from 1 to 100"),
+        ("/v1/search?q=", "from 1 to 2000"),
+        ("/v1/search?k=3", "from 1 to 2000"),
+        ("/v1/search?q=sea&by=mind", "words: what the texts hold"),
+        ("/v1/search?q=sea&k=0", "from 1 to 1000"),
         ("/v1/recommend?exclude_seen=perhaps", "true or false"),
     ],
 )
@@ -309,6 +367,7 @@ def test_openapi_describes_every_endpoint_once(client: TestClient) -> None:
         "/v1/similar/{item}",
         "/v1/items",
         "/v1/items/{item}",
+        "/v1/search",
         "/health",
         "/ready",
     }

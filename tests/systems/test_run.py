@@ -263,3 +263,29 @@ def test_a_folder_of_data_sets_is_searched_by_the_names_of_the_source(
     assert "amazon-toys" in gone.reason
     shutil.copytree(folder, tmp_path / "sets" / "amazon2014-toys")
     assert run_cell(system, cell, replace(bench, data=tmp_path / "sets")).status == "measured"
+
+
+def test_a_row_may_learn_from_other_data_and_be_taken_here(
+    system: System, bench: Bench, folder: Path, tmp_path: Path
+) -> None:
+    met: list[tuple[str, bool]] = []
+
+    class Traveller(Popularity):
+        def fit(self, train: Dataset, valid: HeldOut | None = None, *, run: Run | None = None) -> Self:
+            met.append((train.name, valid is not None))
+            return super().fit(train, valid, run=run)
+
+        def transfer(self, to: Dataset) -> Popularity:
+            met.append((to.name, False))
+            return Popularity().fit(to)
+
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    settings = other / "dataset.toml"
+    settings.write_text(settings.read_text().replace('name = "tiny"', 'name = "other"'))
+    trial = Trial(Traveller, elsewhere=(str(folder), str(other)))
+    larger, cell = with_rows(system, travelled=trial, counted=Trial(Popularity))
+    record = run_cell(larger, cell, bench).record
+    assert met == [("tiny + other", True), ("tiny", False)]
+    assert row_of(record, "travelled").metrics == row_of(record, "counted").metrics
+    assert run_cell(larger, cell, bench).status == "up to date"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contributions
 from tastemaker.core.slate import Slate
 from tastemaker.data.dataset import Dataset
+from tastemaker.language.texts import person_text
 from tastemaker.models import DenseRecommender, load_model
 
 _EVIDENCE: Final = 3
@@ -89,12 +90,24 @@ class Engine:
         model: A fitted recommender.
         dataset: Gives titles, and the histories of the people it knows.
         clock: Where "now" comes from.
+        person: A template of the words that a profile becomes (`tastemaker.language.texts.person_text`).
+        leave_out: Attributes of people that no model gets to see.
     """
 
-    def __init__(self, model: DenseRecommender, dataset: Dataset, *, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        model: DenseRecommender,
+        dataset: Dataset,
+        *,
+        clock: Clock = system_clock,
+        person: str | None = None,
+        leave_out: Sequence[str] = (),
+    ) -> None:
         self.model = model
         self.dataset = dataset
         self.clock = clock
+        self.person = person
+        self.leave_out = tuple(leave_out)
 
     @classmethod
     def open(cls, folder: str | Path, dataset: Dataset) -> Engine:
@@ -117,11 +130,14 @@ class Engine:
         return frozenset(self.dataset.catalogue.frame["item_id"]) - self._unavailable if self._unavailable else None
 
     def knows_user(self, user_id: str) -> bool:
-        """Say whether there is a stored history of this person."""
-        return bool(self.dataset.history(user_id))
+        """Say whether there is a stored history of this person, or a profile."""
+        return bool(self.dataset.history(user_id) or self._stored_profile(user_id))
+
+    def _stored_profile(self, user_id: str) -> dict[str, Any]:
+        return {} if self.dataset.users is None else self.dataset.users.profile(user_id)
 
     def need_user(self, user_id: str) -> None:
-        """Raise `UnknownUserError` unless there is a stored history of this person."""
+        """Raise `UnknownUserError` unless there is a stored history of this person, or a profile."""
         if not self.knows_user(user_id):
             some = ", ".join(f"'{user}'" for user in self.dataset.sequences.user_ids[:3])
             raise UnknownUserError(
@@ -130,18 +146,29 @@ class Engine:
             )
 
     def resolve(self, query: Query) -> tuple[Query, tuple[str, ...]]:
-        """Fill in what the query leaves to the store: the stored history and the present.
+        """Fill in what the query leaves to the store: the stored history, the profile in words, and the present.
+
+        The profile of the query joins its text. Where there is neither that nor a history, what is stored of the
+        person serves.
 
         Returns:
             The full query, and notes on what could not be filled.
         """
-        notes: tuple[str, ...] = ()
+        notes: list[str] = []
+        profile = query.profile
         if query.history is None and not query.items:
             stored = self.dataset.rated_history(query.user_id) if query.user_id is not None else ()
             if query.user_id is not None and not stored:
-                notes = (f"user '{query.user_id}' is unknown",)
+                profile = profile or self._stored_profile(query.user_id)
+                if not profile:
+                    notes.append(f"user '{query.user_id}' is unknown")
             query = replace(query, history=stored)
-        return replace(query, now=query.now or self.clock()), notes
+        said = person_text(profile, self.person, self.leave_out) if profile else ""
+        if said and "text" not in self.model.capabilities.reads:
+            notes.append(f"'{self.model.name}' reads no words, so a profile says nothing to it")
+        elif said:
+            query = replace(query, text=" ".join(part for part in (query.text, said) if part))
+        return replace(query, now=query.now or self.clock()), tuple(notes)
 
     def recommend(self, query: Query) -> Answer:
         """Answer one query; an unknown person gets what is popular, and the answer says so."""
@@ -154,11 +181,11 @@ class Engine:
         seen = [event.item_id for event in full.events()]
         return Answer(
             items=tuple(
-                self._present(full, item, float(score), rank)
+                self._present(full, item, float(score), rank, query.text)
                 for rank, (item, score) in enumerate(zip(slate.item_ids, slate.scores, strict=True), start=1)
             ),
             history=tuple((item, self.title(item)) for item in seen),
-            degraded=(*notes, *found.degraded),
+            degraded=(*notes, *(_discreet(note, full.text, query.text) for note in found.degraded)),
             filters=slate.dropped,
             model=self.model.name,
             milliseconds=1000 * (time.perf_counter() - began),
@@ -170,12 +197,12 @@ class Engine:
             slate = slate.drop("seen", frozenset(event.item_id for event in query.events()) | set(query.items))
         return slate.drop("disliked", frozenset(query.disliked)).drop("unavailable", self._unavailable)
 
-    def _present(self, query: Query, item: str, score: float, rank: int) -> Recommended:
+    def _present(self, query: Query, item: str, score: float, rank: int, asked: str | None) -> Recommended:
         if rank > _EXPLAINED:
             return Recommended(item, self.title(item), score, rank, "", ())
         contributions = self.model.explain(query, item)
         evidence = self.evidence(contributions)
-        reason = _reason(query, contributions, evidence)
+        reason = _reason(query, contributions, evidence, asked)
         return Recommended(item, self.title(item), score, rank, reason, evidence)
 
     def evidence(self, contributions: Contributions) -> tuple[Evidence, ...]:
@@ -204,16 +231,7 @@ class Engine:
 
     def title(self, item_id: str) -> str:
         """Return the title of an item, with its year where that is known."""
-        year = self._years.get(item_id)
-        title = self.dataset.catalogue.title(item_id)
-        return f"{title} ({year})" if year else title
-
-    @cached_property
-    def _years(self) -> dict[str, int]:
-        frame = self.dataset.catalogue.frame
-        if "year" not in frame.columns:
-            return {}
-        return dict(zip(frame["item_id"], frame["year"], strict=True))
+        return self.dataset.catalogue.title_and_year(item_id)
 
     def search(self, text: str, limit: int = 10) -> list[dict[str, Any]]:
         """Return items whose titles fit ``text``, best first, each as ``item_id, title, categories``."""
@@ -230,11 +248,16 @@ class Engine:
         return found
 
 
-def _reason(query: Query, contributions: Contributions, evidence: tuple[Evidence, ...]) -> str:
-    """Say in words what speaks for an item, and no more than that."""
+def _discreet(note: str, said: str | None, asked: str | None) -> str:
+    """Return a note that repeats what was asked for, and nothing of a profile that was joined to it."""
+    return note if said == asked else note.replace(f"'{said}'", "of this request")
+
+
+def _reason(query: Query, contributions: Contributions, evidence: tuple[Evidence, ...], asked: str | None) -> str:
+    """Say in words what speaks for an item, and no more than that; of a profile nothing is repeated."""
     if not evidence:
         if query.text:
-            return f'fits "{query.text}"'
+            return f'fits "{asked}"' if asked else "fits the profile"
         if any(part.kind == "feature" for part in contributions.parts):
             return "expected to be liked"
         # Many items may each say a little.

@@ -38,7 +38,8 @@ class Part:
     """A part of the targets.
 
     Attributes:
-        family: What divides the test: ``popularity``, ``events``, ``history``, ``day``, ``category``, or ``group:COLUMN``.
+        family: What divides the test: ``popularity``, ``events``, ``history``, ``day``, ``category``, or
+            ``group:COLUMN``.
         name: Which part of it.
         targets: Which targets belong to it, bool ``[t]``.
         queries: How many queries have a target in it.

@@ -1,5 +1,6 @@
 """Models: everything that keeps the `Recommender` contract."""
 
+from tastemaker.models.alpharec import AlphaRec
 from tastemaker.models.base import DenseRecommender
 from tastemaker.models.bias import Bias
 from tastemaker.models.biased_mf import BiasedMF
@@ -7,11 +8,13 @@ from tastemaker.models.bpr import BPR
 from tastemaker.models.content import ContentKNN
 from tastemaker.models.content_bm25 import ContentBM25
 from tastemaker.models.ease import EASE
+from tastemaker.models.embedding_knn import EmbeddingKNN
 from tastemaker.models.feature_ridge import FeatureRidge
-from tastemaker.models.fusion import CountsAndText, Fusion
+from tastemaker.models.fusion import CountsAndText, CountsTextAndVectors, Fusion, FusionWithVectors
 from tastemaker.models.hashed_logistic import HashedLogistic
 from tastemaker.models.ials import IALS
 from tastemaker.models.item_knn import ItemKNN
+from tastemaker.models.keyword_graph import KALM4Rec
 from tastemaker.models.learned_fusion import LearnedFusion
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
@@ -31,16 +34,21 @@ __all__ = [
     "MODELS",
     "SLIM",
     "V_SKNN",
+    "AlphaRec",
     "Bias",
     "BiasedMF",
     "ContentBM25",
     "ContentKNN",
     "CountsAndText",
+    "CountsTextAndVectors",
     "DenseRecommender",
+    "EmbeddingKNN",
     "FeatureRidge",
     "Fusion",
+    "FusionWithVectors",
     "HashedLogistic",
     "ItemKNN",
+    "KALM4Rec",
     "LearnedFusion",
     "Markov",
     "Popularity",

@@ -258,6 +258,20 @@ class CountsAndText(Fusion):
     usual: ClassVar[tuple[str, ...]] = ("sequential-rules", "content-knn")
 
 
+class CountsTextAndVectors(Fusion):
+    """`CountsAndText`, and what is near in meaning by an encoder's vectors."""
+
+    name: ClassVar[str] = "counts-text-and-vectors"
+    usual: ClassVar[tuple[str, ...]] = (*CountsAndText.usual, "embedding-knn")
+
+
+class FusionWithVectors(Fusion):
+    """The usual sources of a `Fusion`, and what is near in meaning by an encoder's vectors."""
+
+    name: ClassVar[str] = "fusion-with-vectors"
+    usual: ClassVar[tuple[str, ...]] = (*Fusion.usual, "embedding-knn")
+
+
 def pool_size(valid: HeldOut, sources: int) -> int:
     """Return how many queries a pool may hold so that each target can be compared with every candidate."""
     targets = max(1.0, len(valid.targets) / max(len(valid), 1))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tastemaker.core.errors import ModelError, nearest
 from tastemaker.models import storage
+from tastemaker.models.alpharec import AlphaRec
 from tastemaker.models.base import DenseRecommender, Settings
 from tastemaker.models.bias import Bias
 from tastemaker.models.biased_mf import BiasedMF
@@ -17,11 +18,13 @@ from tastemaker.models.bpr import BPR
 from tastemaker.models.content import ContentKNN
 from tastemaker.models.content_bm25 import ContentBM25
 from tastemaker.models.ease import EASE
+from tastemaker.models.embedding_knn import EmbeddingKNN
 from tastemaker.models.feature_ridge import FeatureRidge
-from tastemaker.models.fusion import CountsAndText, Fusion
+from tastemaker.models.fusion import CountsAndText, CountsTextAndVectors, Fusion, FusionWithVectors
 from tastemaker.models.hashed_logistic import HashedLogistic
 from tastemaker.models.ials import IALS
 from tastemaker.models.item_knn import ItemKNN
+from tastemaker.models.keyword_graph import KALM4Rec
 from tastemaker.models.learned_fusion import LearnedFusion
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
@@ -48,8 +51,13 @@ MODELS: Final[Mapping[str, type[DenseRecommender]]] = {
         BPR,
         ContentKNN,
         ContentBM25,
+        EmbeddingKNN,
+        AlphaRec,
+        KALM4Rec,
         CountsAndText,
+        CountsTextAndVectors,
         Fusion,
+        FusionWithVectors,
         LearnedFusion,
         Bias,
         BiasedMF,

@@ -10,6 +10,7 @@ from tastemaker import __version__
 from tastemaker.core import query as core
 from tastemaker.core.errors import ServiceError
 from tastemaker.engine import Answer, Engine
+from tastemaker.retrieval import TextSearch
 from tastemaker.server import schemas
 from tastemaker.server.problems import MEDIA_TYPE
 
@@ -64,6 +65,7 @@ def recommend_to(request: Request, asked: schemas.RecommendRequest) -> schemas.A
         liked=tuple(asked.liked),
         disliked=tuple(asked.disliked),
         text=asked.text or None,
+        profile=asked.profile,
         items=tuple(asked.items),
         candidates=None if asked.candidates is None else frozenset(asked.candidates),
         exclude_seen=asked.exclude_seen,
@@ -88,6 +90,17 @@ def search_items(request: Request, asked: Annotated[schemas.SearchParameters, Qu
     """Return items whose titles fit ``q``, best first; those that look alike if none fits."""
     found = _engine(request).search(asked.q, asked.limit)
     return schemas.ItemsOut(items=[schemas.FoundOut(**item) for item in found])
+
+
+@router.get("/v1/search", tags=["items"])
+def search_texts(request: Request, asked: Annotated[schemas.TextSearchParameters, Query()]) -> schemas.TextFoundOut:
+    """Return items whose texts hold the words of ``q`` or mean the same, best first.
+
+    Where the server has no vectors the words alone are searched, and ``degraded`` says so.
+    """
+    found: TextSearch = request.app.state.search
+    answer = found.search(asked.q, asked.k, by=asked.by)
+    return schemas.TextFoundOut.model_validate(answer.to_dict(_engine(request).title))
 
 
 @router.get("/v1/items/{item:path}", tags=["items"], responses=_errors(_404="There is no such item."))

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from tastemaker import __version__
 from tastemaker.core.query import Query
 from tastemaker.engine import Engine
+from tastemaker.retrieval import TextSearch
 from tastemaker.server import api, pages, problems
 from tastemaker.server.schemas import Problem
 from tastemaker.server.shield import Shield
@@ -22,12 +23,13 @@ from tastemaker.server.state import PageState
 from tastemaker.server.views import STATIC
 
 
-def create_app(engine: Engine, *, title: str = "Tastemaker") -> FastAPI:
+def create_app(engine: Engine, *, title: str = "Tastemaker", search: TextSearch | None = None) -> FastAPI:
     """Return an ASGI application that serves ``engine``.
 
     Args:
         engine: What answers.
         title: Heading of the page and name of the interface.
+        search: What answers searches by text; one of the catalogue by words alone if not given.
 
     Raises:
         NotFittedError: The engine's model is not fitted.
@@ -52,6 +54,7 @@ def create_app(engine: Engine, *, title: str = "Tastemaker") -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.engine = engine
+    app.state.search = search or TextSearch.over_catalogue(engine.dataset.catalogue)
     app.state.ready = False
     problems.install(app)
     app.add_middleware(Shield)

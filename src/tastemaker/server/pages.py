@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
 from tastemaker.data.catalogue import PATH_SEPARATOR
-from tastemaker.data.titles import normalise
+from tastemaker.data.titles import normalise, year_in_words
 from tastemaker.engine import Engine, Evidence, Recommended
 from tastemaker.server.covers import Cover
 from tastemaker.server.schemas import PageParameters
@@ -130,7 +130,7 @@ def _card(
     known = catalogue.item(item_id) if item_id in catalogue else {}
     title, year = catalogue.title(item_id), known.get("year")
     categories = [path.split(PATH_SEPARATOR)[-1] for path in known.get("categories") or []]
-    facts = [str(year) if year else "", ", ".join(categories[:_CATEGORIES])]
+    facts = [year_in_words(year) if year else "", ", ".join(categories[:_CATEGORIES])]
     return Card(
         item_id=item_id,
         title=title,

@@ -55,6 +55,7 @@ _PARAMETERS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("/v1/recommend", schemas.RecommendParameters),
     ("/v1/similar", schemas.SimilarParameters),
     ("/v1/items", schemas.SearchParameters),
+    ("/v1/search", schemas.TextSearchParameters),
     ("/", schemas.PageParameters),
 )
 

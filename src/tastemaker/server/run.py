@@ -13,6 +13,7 @@ import uvicorn
 
 from tastemaker.core.errors import ServiceError
 from tastemaker.engine import Engine
+from tastemaker.retrieval import TextSearch
 from tastemaker.server.app import create_app
 
 _BACKLOG: Final = 512
@@ -39,6 +40,7 @@ def run_server(
     port: int = 8000,
     *,
     title: str = "Tastemaker",
+    search: TextSearch | None = None,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve ``engine`` until Ctrl-C; requests under way are finished first.
@@ -48,12 +50,13 @@ def run_server(
         host: Address to listen on; ``127.0.0.1`` is reached from this machine only.
         port: Port to listen on; 0 takes a free one.
         title: Heading of the page.
+        search: What answers searches by text; one by words alone if not given.
         announce: Is called with the address once requests are answered.
 
     Raises:
         ServiceError: The address or the port cannot be had.
     """
-    app = create_app(engine, title=title)
+    app = create_app(engine, title=title, search=search)
     with contextlib.closing(_listen(host, port)) as listener:
         # No access log: addresses of requests hold what people like.
         config = uvicorn.Config(

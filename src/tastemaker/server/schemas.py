@@ -7,6 +7,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from tastemaker.core.profile import MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTE_TEXT, MAX_ATTRIBUTE_VALUES, MAX_ATTRIBUTES
+from tastemaker.retrieval.text_search import By
+
 MAX_K: Final = 1000
 MAX_EVENTS: Final = 1000
 MAX_CANDIDATES: Final = 10_000
@@ -87,6 +90,19 @@ Text = Annotated[
     Annotated[str, AfterValidator(_whole)] | None,
     Field(max_length=MAX_TEXT, description=f"What is asked for in words, at most {MAX_TEXT} characters."),
 ]
+_Short = Annotated[str, AfterValidator(_whole), Field(max_length=MAX_ATTRIBUTE_TEXT)]
+_Attribute = (
+    bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[float, Field(allow_inf_nan=False)] | _Short
+    | Annotated[list[_Short], Field(max_length=MAX_ATTRIBUTE_VALUES)] | None
+)  # fmt: skip
+Profile = Annotated[
+    dict[Annotated[str, AfterValidator(_whole), Field(min_length=1, max_length=MAX_ATTRIBUTE_NAME)], _Attribute] | None,
+    Field(
+        max_length=MAX_ATTRIBUTES,
+        description=f"What is known of the person: at most {MAX_ATTRIBUTES} names with a text of at most "
+        f"{MAX_ATTRIBUTE_TEXT} characters, a number, true or false, or a list of at most {MAX_ATTRIBUTE_VALUES} texts.",
+    ),
+]
 Search = Annotated[str, Field(max_length=MAX_SEARCH, description=f"Part of a title, at most {MAX_SEARCH} characters.")]
 ExcludeSeen = Annotated[bool, Field(description="Leave out items of the history: true or false.")]
 
@@ -122,6 +138,7 @@ class RecommendRequest(BaseModel):
     liked: Ids = Field([], description=_LIKED)
     disliked: Ids = Field([], description=_DISLIKED)
     text: Text = None
+    profile: Profile = None
     items: Ids = Field([], description=f"Recommend what is similar to these, at most {MAX_EVENTS}.")
     candidates: Annotated[list[Id], Field(max_length=MAX_CANDIDATES)] | None = Field(
         None, description=f"Recommend from these items only, at most {MAX_CANDIDATES}."
@@ -146,6 +163,21 @@ class SearchParameters(BaseModel):
 
     q: Search = ""
     limit: Limit = 10
+
+
+class TextSearchParameters(BaseModel):
+    """The parameters of ``GET /v1/search``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: Annotated[str, AfterValidator(_whole)] = Field(
+        min_length=1, max_length=MAX_TEXT, description=f"What is wanted in words, from 1 to {MAX_TEXT} characters."
+    )
+    by: By = Field(
+        "both",
+        description="words: what the texts hold; vectors: what they mean; both: the two joined by their ranks.",
+    )
+    k: K = 10
 
 
 class PageParameters(BaseModel):
@@ -200,6 +232,25 @@ class ItemsOut(BaseModel):
     """What a search found, best first."""
 
     items: list[FoundOut]
+
+
+class HitOut(ItemOut):
+    """An item that a search by text found."""
+
+    score: float
+    rank: int
+    sources: dict[str, int] = Field(description="What found it, words or vectors, and at which rank.")
+    words: list[str] = Field(description="The words of the question that its text holds.")
+
+
+class TextFoundOut(BaseModel):
+    """What a search by text found, best first, and why less was searched than was asked for."""
+
+    text: str
+    by: str = Field(description="What was searched in the end.")
+    items: list[HitOut]
+    degraded: list[str]
+    took_ms: float
 
 
 class ItemDetailOut(FoundOut):

@@ -54,9 +54,9 @@ ENCODERS: Final[Mapping[str, Entry]] = {
     ),
     "static": Entry(
         "tastemaker.language.static:StaticVectors",
-        "the mean of a table's token vectors (model2vec)",
-        "the table's",
-        "the table's",
+        "the mean of token vectors: of a table (model2vec), or distilled from MiniLM",
+        "256, or the table's",
+        "Apache-2.0, or the table's",
     ),
     "tfidf-svd": Entry(f"{_HERE}.tfidf_svd:TfidfSvd", "TF-IDF cut to its main directions; learns", "256"),
     "sentence-transformers": Entry(

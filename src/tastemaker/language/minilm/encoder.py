@@ -31,7 +31,8 @@ from tastemaker.language.minilm.wordpiece import WordPiece
 
 BackendName: TypeAlias = Literal["auto", "numpy", "onnx", "torch"]
 
-_PRECISION: Final = {"numpy": "float32", "onnx": "int8", "torch": "bfloat16"}
+# How each backend computes, as far as its vectors differ: another word is another fingerprint.
+_ARITHMETIC: Final = {"numpy": "float32", "onnx": "int8, channels smoothed", "torch": "bfloat16"}
 
 
 class MiniLM:
@@ -42,7 +43,7 @@ class MiniLM:
 
     Args:
         backend: What computes it. ``"numpy"`` is always there and works in float32: what it gives is the reference to
-            within rounding. ``"onnx"`` (extra ``onnx``) multiplies 8-bit numbers, three times as fast; the cosine to
+            within rounding. ``"onnx"`` (extra ``onnx``) multiplies 8-bit numbers, three to four times as fast; cosine to
             the reference is at least 0.98. ``"torch"`` (extra ``torch``) multiplies bfloat16 numbers; at least 0.999.
             ``"auto"`` is ``"onnx"`` where that is installed, else ``"numpy"``.
         data: A folder of the user's that holds the files; without it they come from the cache or the network.
@@ -55,13 +56,13 @@ class MiniLM:
     normalised = True
     dim = DIM
 
-    def __init__(self, *, backend: BackendName = "auto", data: Path | None = None) -> None:
-        if backend != "auto" and backend not in _PRECISION:
+    def __init__(self, *, backend: BackendName = "auto", data: Path | str | None = None) -> None:
+        if backend != "auto" and backend not in _ARITHMETIC:
             raise ConfigError(
-                f"there is no backend '{backend}'", where="backend", remedy=nearest(backend, ["auto", *_PRECISION])
+                f"there is no backend '{backend}'", where="backend", remedy=nearest(backend, ["auto", *_ARITHMETIC])
             )
         self.backend = chosen_backend() if backend == "auto" else backend
-        self.data = data
+        self.data = Path(data) if data is not None else None
         self.truncated = 0
         self._lock = threading.Lock()
         self._parts: tuple[WordPiece, Backend] | None = None
@@ -70,7 +71,7 @@ class MiniLM:
     def fingerprint(self) -> str:
         """A hexadecimal hash of the files, the limit of a text and the precision of the arithmetic."""
         files = {name: content.sha256 for name, content in FILES.files.items()}
-        facts = {"files": files, "max_tokens": MAX_TOKENS, "pooling": "mean", "precision": _PRECISION[self.backend]}
+        facts = {"files": files, "max_tokens": MAX_TOKENS, "pooling": "mean", "precision": _ARITHMETIC[self.backend]}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def encode(self, texts: Sequence[str], kind: TextKind = "item", *, run: Run | None = None) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tastemaker.core.errors import AssetError, DataError, TastemakerError
 from tastemaker.core.run import Run
-from tastemaker.data import Dataset, Split, load_dataset, make_split
+from tastemaker.data import Dataset, Split, joined, load_dataset, make_split
 from tastemaker.data.assets import cache_folder
 from tastemaker.data.sources.registry import SOURCES
 from tastemaker.evaluation import compare
@@ -75,6 +75,7 @@ class _Ready:
 
     split: Split
     choosing: Split | None
+    elsewhere: Mapping[tuple[str, ...], Split]
     identities: Mapping[str, str]
 
 
@@ -118,24 +119,34 @@ def check_cell(system: System, cell: Cell, bench: Bench) -> tuple[list[str], lis
 
 def _ready(cell: Cell, bench: Bench) -> _Ready:
     setting, run = cell.setting, replace(bench.run, seed=cell.seeds[0])
-    dataset = _dataset(setting, bench, run)
+    dataset = _dataset(setting.source, bench, run)
     if not setting.refit:
         split, choosing = make_split(dataset, setting.protocol, run=run, **setting.knobs), None
     else:
         choosing = make_split(dataset, setting.protocol, run=run, **setting.knobs)
         split = make_split(dataset, setting.protocol, run=run, **{**setting.knobs, "train_on_valid": True})
     where = [_words_hash(dataset), split.hash, None if choosing is None else choosing.hash]
-    identities = {name: _identity(trial, cell, where) for name, trial in cell.models.items()}
-    return _Ready(split, choosing, {name: word for name, word in identities.items() if word is not None})
+    elsewhere: dict[tuple[str, ...], Split] = {}
+    identities = {}
+    for name, trial in cell.models.items():
+        sources, learnt_from = tuple(trial.elsewhere), where
+        if sources:
+            if sources not in elsewhere:
+                others = joined([_dataset(source, bench, run) for source in sources])
+                elsewhere[sources] = make_split(others, setting.protocol, run=run, **setting.knobs)
+            learnt_from = [*where, *sources, elsewhere[sources].hash]
+        identities[name] = _identity(trial, cell, learnt_from)
+    known = {name: word for name, word in identities.items() if word is not None}
+    return _Ready(split, choosing, elsewhere, known)
 
 
-def _dataset(setting: Setting, bench: Bench, run: Run) -> Dataset:
-    source = SOURCES.get(setting.source)
+def _dataset(name: str, bench: Bench, run: Run) -> Dataset:
+    source = SOURCES.get(name)
     folder = None
     if bench.data is not None and source is not None:
         folder = next((bench.data / name for name in source.folders if (bench.data / name).is_dir()), None)
-    with run.track(f"Loading {setting.source}"):
-        return load_dataset(setting.source, folder, run=run, notify=bench.say)
+    with run.track(f"Loading {name}"):
+        return load_dataset(name, folder, run=run, notify=bench.say)
 
 
 def _words_hash(dataset: Dataset) -> str:
@@ -202,7 +213,7 @@ def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: 
     code, setting = code_hash(), cell.setting
     folder = RowFolder(bench.work, ready.identities) if keep else None
     rows = _Rows(folder, bench)
-    attempts = Attempts(cell.models, bench.rows, ready.choosing)
+    attempts = Attempts(cell.models, bench.rows, ready.choosing, ready.elsewhere)
     comparison = compare(
         attempts,
         ready.split,

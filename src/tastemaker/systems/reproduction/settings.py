@@ -13,6 +13,10 @@ BEAUTY: Final = Setting(source="amazon-beauty", protocol="leave-one-out", ks=(10
 SPORTS: Final = Setting(source="amazon-sports", protocol="leave-one-out", ks=(10, 5))
 CLOTHING: Final = Setting(source="amazon-clothing", protocol="leave-one-out", ks=(10, 5))
 
+BEAUTY_20: Final = Setting(source="amazon-beauty", protocol="leave-one-out", ks=(20, 10))
+CLOTHING_20: Final = Setting(source="amazon-clothing", protocol="leave-one-out", ks=(20, 10))
+"""Cut-offs of papers on graphs of people and items."""
+
 BEAUTY_SHUFFLED: Final = Setting(
     source="amazon-beauty", protocol="leave-one-out", knobs={"ties": "shuffle", "tie_unit": "day"}, ks=(10, 5)
 )
@@ -23,6 +27,7 @@ BEAUTY_COLD: Final = Setting(source="amazon-beauty", protocol="cold-item", ks=(1
 BEAUTY_COLD_ALONE: Final = Setting(source="amazon-beauty", protocol="cold-item", ks=(10, 5), candidates="cold")
 
 ML_1M_LAST: Final = Setting(source="movielens-1m", protocol="leave-one-out", ks=(10, 5))
+ML_1M_20: Final = Setting(source="movielens-1m", protocol="leave-one-out", ks=(20, 10))
 ML_1M_TIME: Final = Setting(source="movielens-1m", protocol="global-time")
 
 GOWALLA: Final = Setting(source="gowalla-lightgcn", protocol="given", ks=(20,), refit=True)

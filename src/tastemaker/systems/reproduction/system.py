@@ -29,10 +29,13 @@ class Trial:
         build: Returns the unfitted model. It is called when the row's turn comes, and the model is forgotten after
             it; what cannot be built, because an extra is missing, becomes a row ``not run``.
         minutes: How long the row may take, fitting and testing together, for each seed.
+        elsewhere: Names of data sources that the model learns from instead of the cell's own, joined and cut as the
+            cell's; what it learnt is then taken to the cell's data by its method ``transfer``.
     """
 
     build: Callable[[], Recommender]
     minutes: float = MINUTES
+    elsewhere: Sequence[str] = ()
 
 
 def shipped(*names: str, minutes: float = MINUTES) -> dict[str, Trial]:
