@@ -40,8 +40,8 @@ def main() -> None:
     split = tm.leave_one_out(data)
     models = {"popularity": tm.Popularity(), "sequential-rules": tm.SequentialRules(), "ease": tm.EASE()}
     for row in tm.compare(models, split).rows:
-        found = row.metrics["ndcg@10"]
-        print(f"{row.model}: {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]")
+        ndcg = row.metrics["ndcg@10"]
+        print(f"{row.model}: {ndcg.value:.3f} [{ndcg.low:.3f}, {ndcg.high:.3f}]")
 
     model = tm.EASE().fit(split.train, split.valid)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What a dislike says of other items where items are directions: it pushes away what is near, and draws nothing near."""
+"""What a dislike says of other items where items are directions: it pushes away what is near, and draws in nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _AT_ONCE: Final = 64
 
 
 def nearness(disliked: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how much nearer items are to disliked ones than other items are on average, at least 0, float32 ``[e, n]``.
+    """Return how much nearer items are to disliked ones than items are on average, at least 0, float32 ``[e, n]``.
 
     Vectors of texts have a cosine well above 0 with each other, and an item that is unlike a disliked one is no better
     for it: so only what is nearer than the average counts.

@@ -43,7 +43,7 @@ class MiniLM:
 
     Args:
         backend: What computes it. ``"numpy"`` is always there and works in float32: what it gives is the reference to
-            within rounding. ``"onnx"`` (extra ``onnx``) multiplies 8-bit numbers, three to four times as fast; cosine to
+            within rounding. ``"onnx"`` (extra ``onnx``) multiplies 8-bit numbers, several times as fast; the cosine to
             the reference is at least 0.98. ``"torch"`` (extra ``torch``) multiplies bfloat16 numbers; at least 0.999.
             ``"auto"`` is ``"onnx"`` where that is installed, else ``"numpy"``.
         data: A folder of the user's that holds the files; without it they come from the cache or the network.
