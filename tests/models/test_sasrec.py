@@ -14,7 +14,7 @@ import pytest
 from tastemaker.core.errors import ModelError
 from tastemaker.core.query import Event, Query, QueryBatch, as_events
 from tastemaker.core.run import Run
-from tastemaker.data import leave_one_out
+from tastemaker.data import Catalogue, leave_one_out
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.interactions import Interactions
 from tastemaker.models.sasrec import LOSSES, SASRec
@@ -141,6 +141,35 @@ def test_a_saved_model_answers_without_torch(tmp_path: Path) -> None:
     assert done.stdout.split() == model.recommend(history=["i3", "i4"], k=3).items()
 
 
+def described() -> Dataset:
+    """Return the ring with texts, and an item that nobody has touched and that reads like ``i5``."""
+    names = ["amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "haven", "iris", "jade", "karst", "lotus"]
+    titles = {f"i{number}": f"{name} {name}" for number, name in enumerate(names)} | {"new": "fjord fjord"}
+    catalogue = pl.DataFrame({"item_id": list(titles), "title": list(titles.values())})
+    return Dataset.of(RING.interactions, Catalogue(catalogue), name="rounds")
+
+
+TEXT: dict[str, Any] = {**SMALL, "encoder": {"name": "tfidf-svd", "dim": 12, "min_texts": 1}, "id_dropout": 0.5}
+
+
+@pytest.mark.parametrize(("items", "projector"), [("text", 0), ("text", 24), ("both", 0)])
+def test_an_item_that_nobody_has_touched_has_the_vector_of_its_text(items: str, projector: int) -> None:
+    model = SASRec(**TEXT, items=items, projector=projector).fit(described())
+    assert model.capabilities.cold_items
+    assert set(model.recommend(history=["i3", "i4"], k=2).items()) == {"i5", "new"}
+    grown = model.extend(Catalogue(pl.DataFrame({"item_id": ["newer"], "title": ["fjord fjord"]})))
+    assert set(grown.recommend(history=["i3", "i4"], k=3).items()) == {"i5", "new", "newer"}
+
+
+def test_the_texts_are_saved_with_it(tmp_path: Path) -> None:
+    model = SASRec(**{**TEXT, "epochs": 3}, items="both").fit(described())
+    model.save(tmp_path / "model")
+    back = SASRec.load(tmp_path / "model")
+    np.testing.assert_array_equal(back.item_factors_, model.item_factors_)
+    new = Catalogue(pl.DataFrame({"item_id": ["newer"], "title": ["jade jade"]}))
+    np.testing.assert_allclose(back.extend(new).item_factors_[-1], model.extend(new).item_factors_[-1], rtol=1e-5)
+
+
 def test_events_of_more_weight_are_learnt_first() -> None:
     rows = [(f"u{person}", item, step, 1.0) for person in range(30) for step, item in enumerate(("a", "b"))]
     rows += [(f"v{person}", item, step, 9.0) for person in range(10) for step, item in enumerate(("a", "c"))]
@@ -157,6 +186,7 @@ def test_events_of_more_weight_are_learnt_first() -> None:
         ({"heads": 3}, "3 heads do not divide 64"),
         ({"dropout": 1.0}, "dropout from 0 to below 1"),
         ({"epochs": 0}, "epochs is 0"),
+        ({"items": "titles"}, "items cannot be made of 'titles'"),
     ],
 )
 def test_settings_out_of_range_are_named(settings: dict[str, Any], said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -15,16 +16,21 @@ from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.core.recommender import Capabilities
 from tastemaker.core.run import Run
+from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
+from tastemaker.language.encoders import DEFAULT_ENCODER, EncoderSpec
 from tastemaker.models import storage
 from tastemaker.models.base import Settings
 from tastemaker.models.factors import FactorModel
 from tastemaker.models.history import History
 from tastemaker.models.item_to_item import popularity
-from tastemaker.models.sequence_inference import by_length, last_states
+from tastemaker.models.sequence_inference import by_length, last_states, projected
+from tastemaker.models.text_vectors import TextVectors
 
 LOSSES: Final = ("softmax", "sampled", "gbce", "bce", "bpr")
+ITEMS: Final = ("ids", "text", "both")
+_PROJECT: Final = "project."
 
 
 class SASRec(FactorModel):
@@ -36,6 +42,10 @@ class SASRec(FactorModel):
     validation and keeps the best epoch. It needs the extra ``torch``; answering does not.
 
     Events of a negative weight are neither inputs nor targets. Other weights multiply the losses of their events.
+
+    With ``items="text"`` the vector of an item is its text's, from a frozen encoder, through a learnt projector; with
+    ``"both"`` the vector learnt for its id is added to that. Items that nobody has touched then have the vector of
+    their text; without texts they have none, and come last.
 
     Args:
         dimensions: Length of the vectors.
@@ -53,6 +63,12 @@ class SASRec(FactorModel):
         batch_events: Padded events in a batch at most.
         epochs: At most.
         patience: Epochs without a gain on validation after which training stops.
+        items: What the vector of an item is made of: ``ids``, ``text`` or ``both``.
+        encoder: A text encoder by name, or by name and arguments.
+        template: How the text of an item is made (`tastemaker.language.texts.item_texts`); empty for the usual one.
+        projector: Width of the projector's hidden layer; 0 projects by a matrix.
+        id_dropout: With ``both``, the probability that an id's vector is left out of a step, so that texts learn to
+            stand alone.
 
     Attributes:
         network_: Weights of the transformer, by torch's names.
@@ -60,8 +76,6 @@ class SASRec(FactorModel):
     """
 
     name: ClassVar[str] = "sasrec"
-    capabilities = Capabilities()
-
     network_: dict[str, NDArray[np.float32]]
     training_: list[dict[str, Any]]
 
@@ -83,6 +97,11 @@ class SASRec(FactorModel):
         batch_events: int = 2048,
         epochs: int = 100,
         patience: int = 10,
+        items: str = "ids",
+        encoder: EncoderSpec = DEFAULT_ENCODER,
+        template: str = "",
+        projector: int = 0,
+        id_dropout: float = 0.2,
     ) -> None:
         self.dimensions = dimensions
         self.blocks = blocks
@@ -99,10 +118,19 @@ class SASRec(FactorModel):
         self.batch_events = batch_events
         self.epochs = epochs
         self.patience = patience
+        self.items = items
+        self.encoder = encoder
+        self.template = template
+        self.projector = projector
+        self.id_dropout = id_dropout
+        self.capabilities = Capabilities(cold_items=items != "ids")
 
     def settings(self) -> Settings:
         """Return the constructor's arguments."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_") and name[-1] != "_"}
+        given = {name: getattr(self, name) for name in signature(type(self)).parameters}
+        if not isinstance(self.encoder, str | Mapping):
+            given["encoder"] = self.encoder.spec()
+        return given
 
     def _fit(self, train: Dataset, valid: HeldOut | None, run: Run) -> None:
         settings = self.settings()
@@ -119,18 +147,39 @@ class SASRec(FactorModel):
         sample = None
         if valid is not None and len(valid):
             sample = valid.sample(min(max(len(valid) // 4, 2500), 5000), run.rng("selection"))
-        task = SequenceTask(train, settings, run, sample, self)
+        texts = self._read_texts(train, run)
+        task = SequenceTask(train, settings, run, sample, self, texts)
         trained = train_sequences(task, settings, run, self.name, _identity(train, settings, run))
         self._take(task.weights())
         self.training_ = trained.log
         self.settings_tried_ = sum("value" in entry for entry in trained.log)
         self.settings_ = {**settings, "best_epoch": trained.best_epoch, "threads": trained.threads}
 
+    def _read_texts(self, train: Dataset, run: Run) -> NDArray[np.float32] | None:
+        """Return the vectors of the items' texts where they are read."""
+        self._texts_of, self._described = None, None
+        if self.items == "ids":
+            return None
+        self._texts_of = TextVectors.of(train, self.encoder, self.template, run)
+        self._described = self._texts_of.items(train.catalogue, train.items.ids, run)
+        return self._described
+
     def _take(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over the weights of a network; items without events get no vector."""
-        vectors = weights["items"]
-        self.item_factors_ = np.ascontiguousarray(vectors * (self.popularity_ > 0)[:, None], dtype=np.float32)
+        """Take over the weights of a network; items without events get the vector of their text, or none."""
         self.network_ = {name: value for name, value in weights.items() if name != "items"}
+        vectors = np.array(weights["items"], dtype=np.float32)
+        cold = np.flatnonzero(self.popularity_ == 0)
+        vectors[cold] = 0 if self._described is None else self._projected(self._described[cold])
+        self.item_factors_ = vectors
+
+    def _projected(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
+        return projected(_under(_PROJECT, self.network_), texts)
+
+    def _grow(self, catalogue: Catalogue, new: int) -> None:
+        super()._grow(catalogue, new)
+        if self._texts_of is not None:
+            texts = self._texts_of.items(catalogue, self.items_.ids[-new:], wordless=True)
+            self.item_factors_[-new:] = self._projected(texts)
 
     def _vectors(self, queries: QueryBatch, settings: Settings) -> NDArray[np.float32]:
         history = History.of(queries, self.items_)
@@ -163,13 +212,15 @@ class SASRec(FactorModel):
     def _state(self) -> tuple[dict[str, Any], storage.Tensors]:
         fitted, tensors = super()._state()
         network = {f"network.{name}": value for name, value in self.network_.items()}
-        return {**fitted, "training": self.training_}, tensors | network
+        words, own = ({}, {}) if self._texts_of is None else self._texts_of.state()
+        return {**fitted, "training": self.training_, "words": words}, {**tensors, **network, **own}
 
     def _restore(self, fitted: Mapping[str, Any], tensors: storage.Tensors) -> None:
         super()._restore(fitted, tensors)
         self.training_ = list(fitted["training"])
-        prefix = "network."
-        self.network_ = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        self.network_ = _under("network.", tensors)
+        self._texts_of = TextVectors.restored(fitted["words"], tensors) if fitted["words"] else None
+        self._described = None
 
     def _learn(self, train: Dataset, settings: Settings) -> None:
         raise NotImplementedError
@@ -178,7 +229,13 @@ class SASRec(FactorModel):
         raise NotImplementedError
 
 
+def _under(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 def _check(settings: Settings) -> None:
+    if settings["items"] not in ITEMS:
+        raise ModelError(f"items cannot be made of '{settings['items']}'", remedy=nearest(settings["items"], ITEMS))
     if settings["loss"] not in LOSSES:
         raise ModelError(f"there is no loss '{settings['loss']}'", remedy=nearest(settings["loss"], LOSSES))
     if settings["layout"] not in ("sasrec", "ligr"):

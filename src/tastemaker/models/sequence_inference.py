@@ -35,6 +35,18 @@ def last_states(weights: Weights, inputs: Floats, lengths: NDArray[np.int64], he
     return _norm(x, weights["norm.weight"], weights["norm.bias"])
 
 
+def projected(weights: Weights, texts: Floats) -> Floats:
+    """Return what a projector makes of vectors of texts, float32 ``[n, d]``.
+
+    Args:
+        weights: A linear layer (``weight``, ``bias``), or two with ReLU between (``0.``, ``2.``), by torch's names.
+        texts: float32 ``[n, t]``.
+    """
+    if "weight" in weights:
+        return np.asarray(texts @ weights["weight"].T + weights["bias"])
+    return _linear(weights, "2", np.maximum(_linear(weights, "0", texts), 0))
+
+
 def by_length(lengths: NDArray[np.int64], most: int = _EVENTS_AT_ONCE) -> Iterator[NDArray[np.int64]]:
     """Yield numbers of sequences of similar length, int64, at most ``most`` padded events at a time."""
     order = np.argsort(lengths, kind="stable")

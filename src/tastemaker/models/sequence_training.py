@@ -32,10 +32,17 @@ class Answering(Protocol):
 
 
 class _Network(nn.Module):
-    def __init__(self, count: int, settings: Settings) -> None:
+    def __init__(self, count: int, settings: Settings, texts: NDArray[np.float32] | None) -> None:
         super().__init__()
         dim = settings["dimensions"]
-        self.items = ItemVectors(count, dim)
+        self.items = ItemVectors(
+            count,
+            dim,
+            None if texts is None else torch.from_numpy(texts),
+            ids=settings["items"] != "text",
+            hidden=settings["projector"],
+            id_dropout=settings["id_dropout"],
+        )
         self.trunk = CausalTransformer(
             dim,
             settings["blocks"],
@@ -56,9 +63,18 @@ class SequenceTask:
         run: Seed.
         sample: Validation queries; ``None`` validates nothing.
         model: What scores them with the weights of the moment.
+        texts: Vectors of the items' texts, float32 ``[n, t]``, where the model reads them.
     """
 
-    def __init__(self, data: Dataset, settings: Settings, run: Run, sample: HeldOut | None, model: Any) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        settings: Settings,
+        run: Run,
+        sample: HeldOut | None,
+        model: Any,
+        texts: NDArray[np.float32] | None = None,
+    ) -> None:
         sequences = data.sequences
         liked = sequences.weights > 0
         self.codes = sequences.codes[liked].astype(np.int64)
@@ -68,7 +84,7 @@ class SequenceTask:
         self.sample, self.model, self.seed = sample, model, run.seed
         self.count = len(data.items)
         torch.manual_seed(int(run.rng("network").integers(2**62)))
-        self.module: _Network = _Network(self.count, settings)
+        self.module: _Network = _Network(self.count, settings, texts)
 
     def batches(self, rng: np.random.Generator) -> Sequence[Windows]:
         """Return the windows of an epoch in batches of similar length."""
@@ -112,11 +128,17 @@ class SequenceTask:
         )
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return the weights of the moment: ``items`` and those of the trunk, by torch's names."""
+        """Return the weights of the moment, by torch's names: ``items`` are the vectors of all items.
+
+        Where texts are read, the projector is there too, under ``project.``.
+        """
         self.module.eval()
+        items = self.module.items
         with torch.no_grad():
-            found = {name: value.numpy().copy() for name, value in self.module.trunk.state_dict().items()}
-            return {**found, "items": self.module.items().numpy().copy()}
+            found = dict(self.module.trunk.state_dict())
+            if items.project is not None:
+                found |= {f"project.{name}": value for name, value in items.project.state_dict().items()}
+            return {name: value.numpy().copy() for name, value in {**found, "items": items()}.items()}
 
 
 def train_sequences(task: SequenceTask, settings: Settings, run: Run, name: str, identity: str) -> Trained:
