@@ -59,7 +59,7 @@ class TrainingSettings:
 
         >>> TrainingSettings(learning_rate=1.0, warmup=2).rate(0, 10)
         0.5
-        >>> TrainingSettings(learning_rate=1.0, schedule="linear").rate(9, 10)
+        >>> round(TrainingSettings(learning_rate=1.0, schedule="linear").rate(9, 10), 6)
         0.1
         """
         risen = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
