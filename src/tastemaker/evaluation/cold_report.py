@@ -66,7 +66,7 @@ def _terminal_table(found: ColdStart) -> Table:
     )
     table.add_column("model", no_wrap=True)
     table.add_column("known", no_wrap=True)
-    for name in (metric, "vs counts", f"hr@{first.ks[0]}", "fit s"):
+    for name in (metric, "vs counts", f"hr@{first.ks[0]}"):
         table.add_column(name, justify="right", no_wrap=True)
     last = ""
     for name, point, comparison, row in _lines(found):
@@ -81,7 +81,6 @@ def _terminal_table(found: ColdStart) -> Table:
             Text(_bounded(row.metrics[metric]), style="bold" if row is comparison.best() else ""),
             _against(row, comparison),
             short(row.metrics[f"hr@{comparison.ks[0]}"].value),
-            f"{row.fit_seconds:,.1f}" if math.isfinite(row.fit_seconds) else NOTHING,
         )
     return table
 
