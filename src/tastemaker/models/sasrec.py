@@ -24,7 +24,6 @@ from tastemaker.models import storage
 from tastemaker.models.base import Settings
 from tastemaker.models.factors import FactorModel
 from tastemaker.models.history import History
-from tastemaker.models.item_to_item import popularity
 from tastemaker.models.sequence_inference import by_length, last_states, projected
 from tastemaker.models.text_vectors import TextVectors
 
@@ -139,16 +138,18 @@ class SASRec(FactorModel):
             import torch  # noqa: F401
         except ImportError as error:
             raise MissingExtraError("training 'sasrec'", "torch") from error
+        self._run, self.settings_ = run, settings
+        self._valid = None
+        if valid is not None and len(valid):
+            self._valid = valid.sample(min(max(len(valid) // 4, 2500), 5000), run.rng("selection"))
+        self._learn(train, settings)
+        self._valid = None
+
+    def _factorise(self, train: Dataset, settings: Settings, run: Run) -> None:
         from tastemaker.models.sequence_training import SequenceTask, train_sequences
 
-        self.popularity_ = popularity(train)
-        self._forget_caches()
-        self.settings_ = settings
-        sample = None
-        if valid is not None and len(valid):
-            sample = valid.sample(min(max(len(valid) // 4, 2500), 5000), run.rng("selection"))
         texts = self._read_texts(train, run)
-        task = SequenceTask(train, settings, run, sample, self, texts)
+        task = SequenceTask(train, settings, run, self._valid, self, texts)
         trained = train_sequences(task, settings, run, self.name, _identity(train, settings, run))
         self._take(task.weights())
         self.training_ = trained.log
@@ -221,12 +222,6 @@ class SASRec(FactorModel):
         self.network_ = _under("network.", tensors)
         self._texts_of = TextVectors.restored(fitted["words"], tensors) if fitted["words"] else None
         self._described = None
-
-    def _learn(self, train: Dataset, settings: Settings) -> None:
-        raise NotImplementedError
-
-    def _factorise(self, train: Dataset, settings: Settings, run: Run) -> None:
-        raise NotImplementedError
 
 
 def _under(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
