@@ -6,6 +6,7 @@ import importlib.util
 import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,21 @@ def _set_home(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
     patch.setenv("XDG_DATA_HOME", str(home / ".local" / "share"))
     patch.setenv("TASTEMAKER_CACHE", str(home / ".cache" / "tastemaker"))
+
+
+class _NoTorch:
+    """Finds no torch."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+
+@pytest.fixture
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torch be missing, whether it is installed or not."""
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_NoTorch(), *sys.meta_path])
 
 
 @pytest.fixture(scope="session", autouse=True)

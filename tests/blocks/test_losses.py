@@ -55,6 +55,27 @@ def test_sampled_softmax_over_every_item_is_the_full_one(case: Case) -> None:
     assert ours.item() == pytest.approx(full.item(), rel=1e-9)
 
 
+@pytest.mark.parametrize("rows", [1, 8, 100])
+@pytest.mark.parametrize("scale", [1.0, 40.0])
+@pytest.mark.parametrize("corrected", [True, False])
+def test_sampled_softmax_in_blocks_is_its_formula_with_its_gradients(
+    case: Case, rows: int, scale: float, corrected: bool
+) -> None:
+    states, items, targets, weights = case
+    states = (states * scale).detach().requires_grad_()
+    negatives = torch.tensor([2, 7, 7, 7, 2, 19, 11, 0])  # some twice, some that are targets
+    log_q = torch.linspace(-3, 1, 23, dtype=torch.float64) if corrected else torch.zeros(23, dtype=torch.float64)
+    scores = states @ items.T - log_q
+    drawn = scores[:, negatives].masked_fill(negatives == targets[:, None], -torch.inf)
+    together = torch.cat([scores.gather(1, targets[:, None]), drawn], dim=1)
+    each = together.logsumexp(1) - together[:, 0]
+    plain = (weights * each).sum() / weights.sum()
+    ours = losses.sampled_softmax(states, items, targets, weights, negatives, log_q if corrected else None, rows)
+    assert ours.item() == pytest.approx(plain.item(), rel=1e-9)
+    for mine, theirs in zip(gradients(3 * ours, states, items), gradients(3 * plain, states, items), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
 def test_log_q_makes_the_gradient_of_drawn_negatives_that_of_the_full_softmax_on_average() -> None:
     random = torch.Generator().manual_seed(0)
     states = torch.randn(4, 3, generator=random)

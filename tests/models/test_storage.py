@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from tests.models.small import cases, fittable, small
 
 from tastemaker.core.errors import ModelError, ModelFormatError, StorageError
 from tastemaker.data import Dataset, global_time
@@ -34,7 +35,7 @@ def shop() -> Dataset:
 @pytest.fixture(scope="module")
 def models(shop: Dataset) -> dict[str, DenseRecommender]:
     split = global_time(shop)
-    return {name: make_model(name).fit(split.train, split.valid) for name in MODELS}
+    return {name: small(name).fit(split.train, split.valid) for name in fittable()}
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +79,14 @@ def test_every_model_answers_from_its_folder_in_a_program_that_has_no_data(
     command = [sys.executable, "-c", program, str(saved), *HISTORY]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=saved)
     found = json.loads(result.stdout)
-    assert set(found) == set(MODELS)
+    assert set(found) == set(models)
     for name, model in models.items():
         expected = model.recommend(history=HISTORY, k=8)
         assert found[name][0] == expected.items(), name
         assert found[name][1] == pytest.approx(expected.scores().tolist(), rel=1e-5), name
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", cases())
 def test_a_loaded_model_is_the_model_that_was_saved(
     name: str, models: dict[str, DenseRecommender], saved: Path
 ) -> None:
@@ -307,7 +308,7 @@ def test_a_full_disk_or_an_interrupt_leaves_the_old_model(
         model.save(saved / name)
     assert calls == call
     assert files(saved) == before
-    assert sorted(path.name for path in saved.iterdir()) == sorted(MODELS)
+    assert sorted(path.name for path in saved.iterdir()) == sorted(fittable())
     assert load_model(saved / name).recommend(history=HISTORY, k=3).items()
 
 
@@ -338,7 +339,7 @@ def test_a_write_that_the_system_refuses_is_a_storage_error(saved: Path) -> None
     assert result.stdout.count("could not write: ") == 2
     assert result.stdout.count("File too large") == 2
     assert files(saved) == before
-    assert sorted(path.name for path in saved.iterdir()) == sorted(MODELS)
+    assert sorted(path.name for path in saved.iterdir()) == sorted(fittable())
 
 
 def test_a_folder_of_other_things_is_not_overwritten(tmp_path: Path, models: dict[str, DenseRecommender]) -> None:

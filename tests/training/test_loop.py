@@ -121,6 +121,33 @@ def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     assert same(weights(first), weights(again))
 
 
+def test_it_says_where_it_goes_on_and_that_it_was_over(tmp_path: Path) -> None:
+    told: list[str] = []
+    run = replace(RUN, notify=told.append)
+    for epochs in (2, 4, 4):
+        train(Regression(), replace(SETTINGS, epochs=epochs), run, name="line", folder=tmp_path / "kept", identity="a")
+    place = f"({tmp_path / 'kept'})"
+    assert told == [
+        f"Training line goes on from epoch 2 {place}",
+        f"Training line was over after epoch 4 {place}",
+    ]
+
+
+def test_whoever_follows_it_hears_of_every_epoch_and_can_end_it() -> None:
+    heard: list[list[float]] = []
+
+    def watch(values: Sequence[float]) -> None:
+        heard.append(list(values))
+        if len(values) == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(Regression([0.1, 0.3, 0.2, 0.4]), SETTINGS, replace(RUN, watch=watch))
+    assert heard == [[0.1], [0.1, 0.3], [0.1, 0.3, 0.2]]
+    train(Regression(), SETTINGS, replace(RUN, watch=watch))  # nothing to hear of without validation
+    assert len(heard) == 3
+
+
 def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
     train(Regression(), replace(SETTINGS, epochs=3), RUN, folder=tmp_path / "kept", identity="a")
     trained = train(Regression(), replace(SETTINGS, epochs=1), RUN, folder=tmp_path / "kept", identity="b")
@@ -183,7 +210,7 @@ def test_torch_is_left_as_it_was() -> None:
 
 
 def test_a_time_limit_ends_it_after_an_epoch() -> None:
-    assert train(Regression(), replace(SETTINGS, minutes=1e-9), RUN).epochs == 1
+    assert train(Regression(), SETTINGS, replace(RUN, minutes=1e-9)).epochs == 1
 
 
 TOGETHER = """

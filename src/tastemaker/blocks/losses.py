@@ -10,10 +10,14 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import embedding, logsigmoid, pad, softplus
 
 ROWS: Final = 256
 """States whose scores of all items exist at once: the scores of so many stay in the processor's cache."""
+
+
+STEP: Final = 64
+"""What the number of states is filled up to a multiple of: for each shape of a product oneDNN prepares a program."""
 
 
 class _FullSoftmax(torch.autograd.Function):
@@ -49,6 +53,53 @@ class _FullSoftmax(torch.autograd.Function):
         return by_state * above[0], by_item * above[0], None, None, None
 
 
+class _SampledSoftmax(torch.autograd.Function):
+    """Cross-entropy over a target and shared negatives, with gradients as those of `_FullSoftmax`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: Tensor,
+        own: Tensor,
+        others: Tensor,
+        own_shift: Tensor,
+        shift: Tensor,
+        place: Tensor,
+        weights: Tensor,
+        rows: int,
+    ) -> Tensor:
+        shares = (weights / weights.sum())[:, None]
+        by_state, by_own, by_other = torch.empty_like(states), torch.empty_like(own), torch.zeros_like(others)
+        scores = torch.empty(min(rows, len(states)), len(others), dtype=states.dtype)
+        wanted = (states * own).sum(1, keepdim=True) + own_shift[:, None]
+        longest = float(states.norm(dim=1).max() * others.norm(dim=1).max()) if len(states) else 0.0
+        small = longest + float(shift.max()) < 80 and (not len(states) or float(wanted.abs().max()) < 80)
+        loss = states.new_zeros(())
+        for start in range(0, len(states), rows):
+            span = slice(start, start + rows)
+            part, share, mine, here = states[span], shares[span], wanted[span], place[span]
+            block = torch.addmm(shift, part, others.T, out=scores[: len(part)])
+            same = (here >= 0).nonzero().flatten()
+            block[same, here[same]] = -torch.inf
+            if not small:
+                top = torch.maximum(block.amax(1, keepdim=True), mine)
+                block, mine = block.sub_(top), mine - top
+            power = mine.exp()
+            sums = block.exp_().sum(1, keepdim=True) + power
+            loss += (share * (sums.log() - mine)).sum()
+            block *= share / sums
+            off = share * (power / sums - 1)
+            by_state[span] = torch.addmm(off * own[span], block, others)
+            by_own[span] = off * part
+            by_other.addmm_(block.T, part)
+        ctx.save_for_backward(by_state, by_own, by_other)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *above: Any) -> tuple[Tensor | None, ...]:
+        return (*(each * above[0] for each in ctx.saved_tensors), None, None, None, None, None)
+
+
 def full_softmax(states: Tensor, items: Tensor, targets: Tensor, weights: Tensor, rows: int = ROWS) -> Tensor:
     """Return the cross-entropy over all items, without ever holding more than ``rows`` times ``n`` scores.
 
@@ -61,6 +112,7 @@ def full_softmax(states: Tensor, items: Tensor, targets: Tensor, weights: Tensor
         weights: float32 ``[m]``, with a positive sum.
         rows: States at a time.
     """
+    states, targets, weights = _filled_up(states, targets, weights)
     found: Tensor = _FullSoftmax.apply(states, items, targets, weights, rows)  # type: ignore[no-untyped-call]
     return found
 
@@ -72,10 +124,12 @@ def sampled_softmax(
     weights: Tensor,
     negatives: Tensor,
     log_q: Tensor | None = None,
+    rows: int = ROWS,
 ) -> Tensor:
     """Return the cross-entropy over each target and negatives that all targets share.
 
-    A negative that is the target of a row is left out of that row.
+    A negative that is the target of a row is left out of that row. Never more than ``rows`` times ``k`` scores are
+    held; gradients are of first order only.
 
     Args:
         states: float32 ``[m, d]``.
@@ -86,14 +140,21 @@ def sampled_softmax(
         log_q: Logarithm of how often each item is expected among ``k`` draws, float32 ``[n]``; subtracted from the
             scores of negatives and targets (Bengio and Senécal, 2008; Yi et al., 2019). ``None`` subtracts nothing,
             which is right up to a constant for uniform draws.
+        rows: States at a time.
     """
-    own = (states * items[targets]).sum(1)
-    scores = states @ items[negatives].T
+    states, targets, weights = _filled_up(states, targets, weights)
+    # Each item once, and places that count for nothing: so many different ones there are in every batch.
+    kept, often = torch.unique(negatives, return_counts=True)
+    spare = len(negatives) - len(kept)
+    shift, own_shift = often.to(states.dtype).log(), states.new_zeros(len(targets))
     if log_q is not None:
-        own, scores = own - log_q[targets], scores - log_q[negatives]
-    scores = scores.masked_fill(targets[:, None] == negatives, -torch.inf)
-    total = torch.logsumexp(torch.cat([own[:, None], scores], dim=1), dim=1)
-    return _weighted(total - own, weights)
+        shift, own_shift = shift - log_q[kept], -log_q[targets]
+    place = torch.searchsorted(kept, targets).clamp(max=len(kept) - 1)
+    place[kept[place] != targets] = -1
+    kept, shift = pad(kept, (0, spare)), pad(shift, (0, spare), value=-torch.inf)
+    own, others = embedding(targets, items), embedding(kept, items)
+    found: Tensor = _SampledSoftmax.apply(states, own, others, own_shift, shift, place, weights, rows)  # type: ignore[no-untyped-call]
+    return found
 
 
 def binary(
@@ -137,6 +198,12 @@ def bpr(states: Tensor, items: Tensor, targets: Tensor, weights: Tensor, negativ
     """Return Bayesian personalised ranking against ``k`` negatives of each target, int64 ``[m, k]``, averaged."""
     own, others = _pairs(states, items, targets, negatives)
     return _weighted(-logsigmoid(own[:, None] - others).mean(1), weights)
+
+
+def _filled_up(states: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return them with states that count for nothing, so that their number is one of few: see `STEP`."""
+    spare = -len(states) % STEP
+    return pad(states, (0, 0, 0, spare)), pad(targets, (0, spare)), pad(weights, (0, spare))
 
 
 def _pairs(states: Tensor, items: Tensor, targets: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:

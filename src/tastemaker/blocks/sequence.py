@@ -1,4 +1,4 @@
-"""A causal transformer over item vectors, and the vectors themselves: from ids, from text, or both."""
+"""A causal transformer over item vectors, the vectors themselves, from ids, from text, or both, and those of times."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu, scaled_dot_product_attention, silu
+from torch.nn.functional import embedding, relu, scaled_dot_product_attention, silu
 
 Layout = Literal["sasrec", "ligr"]
 LAYOUTS: Final = ("sasrec", "ligr")
@@ -143,3 +143,20 @@ class ItemVectors(nn.Module):
             kept = (torch.rand(len(self.ids), 1) >= self.id_dropout).float()
             return described + kept * self.ids
         return described + self.ids
+
+
+class TimeVectors(nn.Module):
+    """Learnt vectors for what is known of moments, all in one table, which begins with zeros.
+
+    Args:
+        rows: Rows of the table.
+        dim: ``d``, the length of the vectors.
+    """
+
+    def __init__(self, rows: int, dim: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(rows, dim))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the sum of the vectors in some rows, int64 ``[b, l, f]``, as float32 ``[b, l, d]``."""
+        return embedding(rows, self.table).sum(dim=2)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tastemaker.cli import options, tuned
+from tastemaker.cli import checkpoints, options, tuned
 from tastemaker.cli.output import Output, write_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tastemaker.cli.workspace import Workspace
     from tastemaker.core.query import Query
     from tastemaker.data import Dataset, Split
     from tastemaker.engine import Answer, Engine
     from tastemaker.models import DenseRecommender
+    from tastemaker.models.hybrid import Part
 
 Item = Annotated[str, typer.Argument(metavar="ITEM", help="A title or an id.")]
 
@@ -35,11 +39,18 @@ def train(
     tuned_in: tuned.Tuned = None,
     seed: options.Seed = None,
     threads: options.Threads = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="N", help="What choosing may take; then networks stop, parts are left out."),
+    ] = None,
     config: options.Config = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
 ) -> None:
-    """Choose a model's settings on the validation part, fit it on all events, and keep it for serving."""
+    """Choose a model's settings on the validation part, fit it on all events, and keep it for serving.
+
+    A network keeps how far it is in FOLDER.training: the same command goes on from there after any interruption.
+    """
     from tastemaker.cli.workspace import Workspace, refuse_foreign_folder
     from tastemaker.models import make_model
 
@@ -48,6 +59,7 @@ def train(
         **tuned.overrides(tunings),
         "train.model": model or (next(iter(tunings)) if len(tunings) == 1 else None),
         "train.folder": _text(out_folder),
+        "train.minutes": minutes,
         "data.source": source,
         "data.path": _text(data),
         "split.protocol": protocol,
@@ -64,9 +76,11 @@ def train(
     if hold_out:
         tuned.refuse_other_split(tunings, split)
     began = time.perf_counter()
-    fitted = unfitted.fit(split.train, split.valid, run=work.run)
-    fitted.settings_tried_ += tuned.trials(tunings, work.settings.train.model)
-    kept = keep(fitted, dataset, folder, work, hold_out=hold_out)
+    with checkpoints.kept_beside(folder, work) as work:
+        limited = replace(work.run, minutes=work.settings.train.minutes)
+        fitted = unfitted.fit(split.train, split.valid, run=limited)
+        fitted.settings_tried_ += tuned.trials(tunings, work.settings.train.model)
+        kept = keep(fitted, dataset, folder, work, hold_out=hold_out)
     left_out = dict(getattr(fitted, "left_out_", {}))
     _show_trained(work, kept, split, folder, left_out, hold_out=hold_out, seconds=time.perf_counter() - began)
 
@@ -95,6 +109,7 @@ def _show_trained(
     seconds: float,
 ) -> None:
     events = len(model.provenance_.rows)
+    parts: list[Part] = list(getattr(model, "parts_", {}).values())
     if work.out.as_json:
         write_json(
             {
@@ -107,6 +122,7 @@ def _show_trained(
                 "protocol": split.protocol,
                 "split_hash": split.hash,
                 "left_out": left_out,
+                "parts": [asdict(part) for part in parts],
                 "seconds": round(seconds, 3),
             }
         )
@@ -120,10 +136,27 @@ def _show_trained(
         f"Trained {model.name} on {what} {events:,} events in {seconds:.1f} s and wrote {folder}",
         f"Chosen on validation: {settings or 'nothing to choose'}",
     )
+    if parts:
+        work.out.print("", _parts_table(parts))
     for name, reason in left_out.items():
+        if name in {part.name for part in parts}:
+            continue
         work.out.note(f"Left out: {name}, because {reason}")
     if not hold_out:
         work.out.note("It has seen every event, so it is for serving; to test one: tastemaker train --hold-out")
+
+
+def _parts_table(parts: list[Part]) -> Table:
+    """Return what became of each part of a model, and why."""
+    from rich.table import Table
+
+    table = Table("part", "", "alone", "fit, s", "why", box=None, pad_edge=False, header_style="bold")
+    for column in (2, 3):
+        table.columns[column].justify = "right"
+    for part in parts:
+        alone = "" if part.alone is None else f"{part.alone:.4f}"
+        table.add_row(part.name, "kept" if part.kept else "left out", alone, f"{part.seconds:,.1f}", part.why)
+    return table
 
 
 def recommend(

@@ -82,10 +82,10 @@ class Output:
 
         threads = threads or default_threads()
         if not self._progress or self.as_json or not sys.stderr.isatty():
-            return Run(seed=seed, threads=threads)
+            return Run(seed=seed, threads=threads, notify=self.note)
         from tastemaker.cli.progress import TerminalProgress
 
-        return Run(seed=seed, threads=threads, progress=TerminalProgress(self.stderr))
+        return Run(seed=seed, threads=threads, progress=TerminalProgress(self.stderr), notify=self.note)
 
     def choose(self, question: str, candidates: list[tuple[str, str]]) -> str | None:
         """Ask which item is meant and return its id, or None for "none of these"."""

@@ -149,7 +149,10 @@ class TextSettings(Section):
 class TrainSettings(Section):
     """What `tastemaker train` makes."""
 
-    model: str = Field("fusion", description="the model to train")
+    model: str = Field("hybrid", description="the model to train")
+    minutes: float | None = Field(
+        None, gt=0, description="what choosing its parts and settings may take; none for no limit", examples=[15.0]
+    )
     folder: str = Field("model", description="where it is kept, and what recommend and serve load")
 
 

@@ -45,7 +45,7 @@ def tune(
     from tastemaker.cli.workspace import Workspace
     from tastemaker.models import tune as search
 
-    given = {
+    overrides = {
         "train.model": model,
         "data.source": source,
         "data.path": None if data is None else str(data),
@@ -54,13 +54,16 @@ def tune(
         "run.seed": seed,
         "run.threads": threads,
     }
-    work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, given)
+    work = Workspace.open(Output(as_json=as_json, progress=not no_progress), config, overrides)
     name = work.settings.train.model
     folder = out_folder or Path("tuning") / name
     split = _split(work, name)
     seconds = None if minutes is None else 60 * minutes
+    given = work.settings.models.tables().get(name)
     try:
-        found = search(name, split, trials=trials, seconds=seconds, folder=folder, run=work.run, notify=work.out.note)
+        found = search(
+            name, split, trials=trials, seconds=seconds, given=given, folder=folder, run=work.run, notify=work.out.note
+        )
     except KeyboardInterrupt:
         work.out.note(f"The finished trials are kept in {folder}; the same command goes on from there.")
         raise
@@ -95,7 +98,7 @@ def _show(out: Output, found: Tuning, folder: Path) -> None:
     )
     for trial in found.trials:
         if trial.value is None:
-            out.note(f"Trial {trial.number} failed: {trial.reason}")
+            out.note(f"Trial {trial.number} {trial.fate}: {trial.reason}")
     if found.at_edge():
         out.note(edge_hint(found))
     command = "train" if found.lower else "compare"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,9 @@ from tastemaker.core.errors import ConfigError
 
 Advance = Callable[[int], None]
 """Call with the number of units done since the last call."""
+
+Watch = Callable[[Sequence[float]], None]
+"""Is told, after each epoch of a training, the validation metric of every epoch so far; ends the fit by raising."""
 
 THREADS: Final = "TASTEMAKER_THREADS"
 """The environment variable that says how many threads a run takes where nobody else says it."""
@@ -51,6 +54,10 @@ class SilentProgress:
         """Do nothing."""
 
 
+def _say_nothing(text: str) -> None:
+    """Leave a note unsaid: the default in programs and tests."""
+
+
 def default_threads() -> int:
     """Return what `THREADS` says, and 1 without it.
 
@@ -76,13 +83,20 @@ class Run:
         seed: Start of every random stream of the run.
         threads: How many threads matrix products and the like may take: see `limited`.
         progress: Where long work reports how far it is.
-        output: Folder for logs and reports, if any.
+        output: Folder for logs, reports and checkpoints, if any.
+        minutes: What a fit may take, as far as it can choose; ``None`` for no limit. What is trained in epochs stops
+            after the one in which the time is over.
+        notify: Is told what a person should know while it goes on, a sentence each.
+        watch: Follows trainings by their validation, if anybody does.
     """
 
     seed: int = 0
     threads: int = field(default_factory=default_threads)
     progress: Progress = field(default_factory=SilentProgress)
     output: Path | None = None
+    minutes: float | None = None
+    notify: Callable[[str], None] = _say_nothing
+    watch: Watch | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -91,6 +105,8 @@ class Run:
             raise ConfigError(
                 f"there are to be {self.threads} threads, but 1 is the least", where="threads", remedy="Use 1 or more."
             )
+        if self.minutes is not None and self.minutes <= 0:
+            raise ConfigError(f"there are {self.minutes:g} minutes, but it takes more than none", where="minutes")
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Return the random stream named ``purpose``: the same seed and name give the same numbers.

@@ -214,6 +214,7 @@ def _measured(
         peak_mb=memory.peak_mb(),
         rank_hash=evaluations[0].rank_hash,
         unknown_targets=evaluations[0].counts["unknown_targets"],
+        training=list(getattr(model, "training_", ())),
     )
     return Measured(row, evaluations, valid[0] if valid else np.empty(0))
 

@@ -14,6 +14,7 @@ from tastemaker.evaluation.pages.examples import examples
 from tastemaker.evaluation.pages.frame import cell, head, heads, interval_cell, section, table, words
 from tastemaker.evaluation.pages.parts import foreign_lists, gaps, parts, seeds
 from tastemaker.evaluation.pages.pictures import kind_of, pictures
+from tastemaker.evaluation.pages.training import trainings
 from tastemaker.evaluation.probes.report import html_section
 from tastemaker.evaluation.wording import headline
 from tastemaker.evaluation.written import NOTHING, percent, probability, said, seconds, signed
@@ -34,6 +35,7 @@ def html_report(comparison: Comparison) -> str:
         _header(comparison),
         section("The ladder", _beforehand(comparison), _ladder(comparison), *_details(comparison)),
         section("In pictures", pictures(comparison)),
+        section("Training", *trainings(comparison)),
         section("Parts of the test", *parts(comparison)),
         section("Gaps between groups and providers", *gaps(comparison)),
         section("Seeds", *seeds(comparison)),

@@ -29,6 +29,7 @@ _ROW: Final = (
     "peak_mb",
     "rank_hash",
     "unknown_targets",
+    "training",
 )
 _UNREADABLE: Final = (SafetensorError, OSError, KeyError, TypeError, ValueError)
 

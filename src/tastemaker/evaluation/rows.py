@@ -183,6 +183,8 @@ class Row:
         gaps: How far apart groups of people and providers of items are.
         spread: What each seed gave, where there are several; ``metrics`` are then means over them.
         lists: For lists from elsewhere, the file and what was amiss with it.
+        training: What is known of each epoch of the last training (``epoch``, ``loss``, ``seconds``, and ``value``
+            where it was validated), for models that have epochs.
     """
 
     model: str
@@ -204,6 +206,7 @@ class Row:
     gaps: Sequence[Gap] = ()
     spread: Spread | None = None
     lists: Mapping[str, Any] | None = None
+    training: Sequence[Mapping[str, float]] = ()
 
     @property
     def seconds(self) -> float:
@@ -240,6 +243,7 @@ class Row:
             "gaps": [gap.to_json() for gap in self.gaps],
             "seeds": None if self.spread is None else self.spread.to_json(),
             "lists": plain(self.lists),
+            **({"training": plain(self.training)} if self.training else {}),
         }
 
     @classmethod
@@ -267,6 +271,7 @@ class Row:
             [Gap.from_json(gap) for gap in entry["gaps"].each()],
             None if spread is None else Spread.from_json(spread),
             None if lists is None else _lists(lists),
+            _training(entry["training"]) if "training" in entry.mapping() else (),
         )
 
 
@@ -275,6 +280,15 @@ def _lists(entry: Entry) -> dict[str, Any]:
     texts = ("file", "order", "seen_items")
     counts = {name: value.whole() for name, value in entry.items() if name not in texts}
     return {**{name: entry[name].text() for name in texts}, **counts}
+
+
+def _training(entry: Entry) -> list[dict[str, float]]:
+    """Read what is known of each epoch: its number, loss and seconds, and whatever else there is."""
+    always = ("epoch", "loss", "seconds")
+    return [
+        {**{name: epoch[name].number() for name in always}, **{name: each.number() for name, each in epoch.items()}}
+        for epoch in entry.each()
+    ]
 
 
 def plain(value: Any) -> Any:

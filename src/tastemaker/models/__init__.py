@@ -12,6 +12,7 @@ from tastemaker.models.embedding_knn import EmbeddingKNN
 from tastemaker.models.feature_ridge import FeatureRidge
 from tastemaker.models.fusion import CountsAndText, CountsTextAndVectors, Fusion, FusionWithVectors
 from tastemaker.models.hashed_logistic import HashedLogistic
+from tastemaker.models.hybrid import Hybrid
 from tastemaker.models.ials import IALS
 from tastemaker.models.item_knn import ItemKNN
 from tastemaker.models.keyword_graph import KALM4Rec
@@ -20,6 +21,7 @@ from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
 from tastemaker.models.registry import LADDER, MODELS, load_model, make_model, make_models, model_class
 from tastemaker.models.rp3beta import RP3beta
+from tastemaker.models.sasrec import SASRec
 from tastemaker.models.sequential_rules import SequentialRules
 from tastemaker.models.session_knn import V_SKNN, SessionKNN
 from tastemaker.models.slim import SLIM
@@ -47,6 +49,7 @@ __all__ = [
     "Fusion",
     "FusionWithVectors",
     "HashedLogistic",
+    "Hybrid",
     "ItemKNN",
     "KALM4Rec",
     "LearnedFusion",
@@ -54,6 +57,7 @@ __all__ = [
     "Popularity",
     "RP3beta",
     "RecentPopularity",
+    "SASRec",
     "SequentialRules",
     "SessionKNN",
     "Tuning",

@@ -218,7 +218,7 @@ class AlphaRec(VectorModel):
             DataError: Its items have no words.
         """
         self._need_fitted()
-        there = type(self)(**self.settings_)
+        there = type(self)(**self.settled_settings())
         there.settings_, there.settings_tried_ = dict(self.settings_), self.settings_tried_
         learnt_from = (self.provenance_.dataset, *self.provenance_.others)
         there.provenance_ = replace(to.provenance(), others=learnt_from)

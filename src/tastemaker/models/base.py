@@ -98,6 +98,14 @@ class DenseRecommender(ABC):
     def settings(self) -> Settings:
         """Return the constructor's arguments, ``None`` where a choice was left open."""
 
+    def is_settled(self) -> bool:
+        """Say whether nothing is left to be chosen on validation queries."""
+        return None not in self.settings().values()
+
+    def settled_settings(self) -> Settings:
+        """Return the constructor's arguments with every choice of this fit fixed: those of a model that is settled."""
+        return dict(self.settings_)
+
     @property
     def item_ids(self) -> NDArray[np.object_]:
         """Raw ids of the vocabulary, object ``[n]``."""

@@ -21,7 +21,9 @@ from tastemaker.models import storage
 from tastemaker.models.base import DenseRecommender, Scores, Settings
 from tastemaker.models.pool import DEPTH, Pool
 
-_STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
+STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
+"""Weights that are tried for a source, in units of what makes it say as much as any other."""
+
 _PASSES: Final = 2
 _MOST_QUERIES: Final = 5000
 _PAIRS_AT_ONCE: Final = 8_000_000
@@ -147,7 +149,7 @@ class Fusion(DenseRecommender):
         names = list(self.sources)
         sample = valid.sample(pool_size(valid, len(names)), run.rng("fusion"))
         forms = (False, True) if self.normalise is None else (self.normalise,)
-        trials = len(forms) * len(names) * (1 + _PASSES * len(_STEPS))
+        trials = len(forms) * len(names) * (1 + _PASSES * len(STEPS))
         with run.track("Weighing the sources", len(sample) + trials) as advance:
             pool = Pool.of(list(self.sources.values()), sample, train.items.ids, advance=advance)
             best = -1.0
@@ -179,11 +181,13 @@ class Fusion(DenseRecommender):
 
     def _parts(self, query: Query, item: int) -> Contributions:
         raw = self.items_.ids[item]
-        parts = [
-            Contribution(part.kind, part.name, factor * part.amount, name)
-            for name, factor in self._factors(query).items()
-            for part in self.sources[name].explain(query, raw).parts
-        ]
+        parts = []
+        for name, factor in self._factors(query).items():
+            told = self.sources[name].explain(query, raw)
+            parts += [Contribution(part.kind, part.name, factor * part.amount, name) for part in told.parts]
+            if not told.additive:
+                rest = told.score - sum(part.amount for part in told.parts)
+                parts.append(Contribution("feature", "all events together", factor * rest, name))
         return Contributions(raw, sum(part.amount for part in parts), tuple(parts))
 
     def _factors(self, query: Query) -> dict[str, float]:
@@ -308,7 +312,7 @@ def _ascend(
     for _ in range(_PASSES):
         before = best
         for place in np.argsort(singles)[::-1]:
-            for step in _STEPS:
+            for step in STEPS:
                 advance(1)
                 trial = weights.copy()
                 trial[place] = step * unit[place]
@@ -316,13 +320,13 @@ def _ascend(
                     weights, best = trial, found
         if best == before:
             break
-    return [_rounded(weight / lead) for weight in weights], best, tried
+    return [rounded(weight / lead) for weight in weights], best, tried
 
 
-def _rounded(weight: float) -> float:
+def rounded(weight: float) -> float:
     """Return three significant digits of a weight: more would say more than a choice from so few steps can.
 
-    >>> _rounded(0.0123456)
+    >>> rounded(0.0123456)
     0.0123
     """
     return float(f"{weight:.3g}")

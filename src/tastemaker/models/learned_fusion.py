@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ from tastemaker.models.fusion import Fusion
 from tastemaker.models.item_facts import ItemFacts, Values
 from tastemaker.models.ranker_choice import PLAIN, Choice, Sample, learn
 from tastemaker.models.rankers import BOOSTED, LINEAR, RANKERS, Ranker, installed, lightgbm, unpacked
-from tastemaker.models.ranking_features import Asked, Features, Shortlist, describe, features_of
+from tastemaker.models.ranking_features import Asked, Feature, Features, Shortlist, describe, features_of
 
 _MOST_QUERIES: Final = 10_000
 _MOST_VALUES: Final = 40_000_000
@@ -186,7 +186,11 @@ class LearnedFusion(Fusion):
         columns = self.items_.index(held.queries.dictionary)
         with run.track("Listing what to rank", len(held)) as advance:
             sample = Sample.of(held, columns, self._described(held.queries, facts, advance))
-        return learn(kinds, sample, features, run), facts
+        return self._chosen(kinds, sample, features, run), facts
+
+    def _chosen(self, kinds: tuple[str, ...], sample: Sample, features: Sequence[Feature], run: Run) -> Choice:
+        """Learn rankers of some kinds, and return the best."""
+        return learn(kinds, sample, features, run)
 
     def _described(
         self, queries: QueryBatch, facts: ItemFacts, advance: Advance

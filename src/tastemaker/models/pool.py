@@ -128,7 +128,11 @@ class Pool:
 
     def ndcg(self, totals: NDArray[Any], rng: np.random.Generator, k: int = 10) -> float:
         """Return NDCG at ``k`` by ``totals``, averaged within each user and then over users."""
-        return float(per_user(ndcg(self.ranks(totals, rng), k), self.held.users).mean())
+        return float(self.people(totals, rng, k).mean())
+
+    def people(self, totals: NDArray[Any], rng: np.random.Generator, k: int = 10) -> NDArray[np.float64]:
+        """Return NDCG at ``k`` by ``totals`` of each user, averaged over their queries, float64 ``[u]``."""
+        return per_user(ndcg(self.ranks(totals, rng), k), self.held.users)
 
 
 def _first(found: Sequence[NDArray[np.float32]], row: int, out: NDArray[np.bool_], depth: int) -> NDArray[np.int32]:

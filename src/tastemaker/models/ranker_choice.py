@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 import numpy as np
@@ -31,10 +31,12 @@ class Choice:
     Attributes:
         ranker: ``None`` for the plain order.
         values: Name of a ranker -> NDCG@10 of those whom it was not learnt from; empty where nothing was compared.
+        people: The same of each person by the ranker that was chosen, float64 ``[u]``; empty where values are.
     """
 
     ranker: Ranker | None
     values: dict[str, float]
+    people: Values = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ class Sample:
             query.append(shortlist.query[keep] + done)
             done, kept = done + len(shortlist.starts) - 1, kept + int(keep.sum())
         return cls(held, np.concatenate(features), np.concatenate(logs), np.concatenate(query), place)
+
+    def reading(self, columns: NDArray[np.intp]) -> Self:
+        """Return the sample with some of its features."""
+        return replace(self, features=self.features[:, columns])
 
     def answered(self, people: NDArray[np.bool_]) -> Answered:
         """Return what there is to learn from some people, bool ``[u]``; everybody counts the same."""
@@ -132,19 +138,24 @@ def learn(kinds: Sequence[str], sample: Sample, features: Sequence[Feature], run
     learnt = [kind for kind in kinds if kind != PLAIN]
     if not learnt or min(len(sample.answered(part).starts) for part in (half, ~half)) < _FEWEST:
         return Choice(None, {})
-    best, most, values = kinds[0], 0.0, {}
+    best, most, values, people = kinds[0], 0.0, {}, np.empty(0)
     with run.track("Learning to rank", 2 * len(learnt) + 1) as advance:
         if len(kinds) > 1:
-            plain = sample.ndcg(sample.log_fused)
+            plain = people = sample.ndcg(sample.log_fused)
             best, values[PLAIN] = PLAIN, float(plain.mean())
             for kind in learnt:
-                gains = sample.ndcg(_ranked_by_others(kind, sample, features, half, run)) - plain
+                found = sample.ndcg(_ranked_by_others(kind, sample, features, half, run))
                 advance(2)
-                values[kind] = values[PLAIN] + float(gains.mean())
-                if gains.mean() > max(most, _ERRORS * gains.std() / np.sqrt(len(gains))):
-                    best, most = kind, float(gains.mean())
+                values[kind], gain = float(found.mean()), float((found - plain).mean())
+                if gain > max(most, _ERRORS * standard_error(found - plain)):
+                    best, most, people = kind, gain, found
         ranker = None if best == PLAIN else fit_ranker(best, sample.answered(everybody), features, run)
-        return Choice(ranker, values)
+        return Choice(ranker, values, people)
+
+
+def standard_error(values: Values) -> float:
+    """Return the standard error of the mean of some values."""
+    return float(values.std() / np.sqrt(len(values)))
 
 
 def _ranked_by_others(

@@ -12,7 +12,7 @@ def unfitted_copy(model: DenseRecommender) -> DenseRecommender:
     """Return an unfitted model with the choices of a fitted one fixed."""
     if isinstance(model, Fusion):
         return model.with_choices_fixed({name: unfitted_copy(source) for name, source in model.sources.items()})
-    return type(model)(**model.settings_)
+    return type(model)(**model.settled_settings())
 
 
 def refit(model: DenseRecommender, dataset: Dataset, *, run: Run | None = None) -> DenseRecommender:

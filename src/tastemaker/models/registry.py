@@ -22,6 +22,7 @@ from tastemaker.models.embedding_knn import EmbeddingKNN
 from tastemaker.models.feature_ridge import FeatureRidge
 from tastemaker.models.fusion import CountsAndText, CountsTextAndVectors, Fusion, FusionWithVectors
 from tastemaker.models.hashed_logistic import HashedLogistic
+from tastemaker.models.hybrid import Hybrid
 from tastemaker.models.ials import IALS
 from tastemaker.models.item_knn import ItemKNN
 from tastemaker.models.keyword_graph import KALM4Rec
@@ -29,6 +30,7 @@ from tastemaker.models.learned_fusion import LearnedFusion
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
 from tastemaker.models.rp3beta import RP3beta
+from tastemaker.models.sasrec import SASRec
 from tastemaker.models.sequential_rules import SequentialRules
 from tastemaker.models.session_knn import SessionKNN
 from tastemaker.models.slim import SLIM
@@ -49,6 +51,7 @@ MODELS: Final[Mapping[str, type[DenseRecommender]]] = {
         SLIM,
         IALS,
         BPR,
+        SASRec,
         ContentKNN,
         ContentBM25,
         EmbeddingKNN,
@@ -59,6 +62,7 @@ MODELS: Final[Mapping[str, type[DenseRecommender]]] = {
         Fusion,
         FusionWithVectors,
         LearnedFusion,
+        Hybrid,
         Bias,
         BiasedMF,
         FeatureRidge,

@@ -19,17 +19,23 @@ from tastemaker.core.run import Run
 from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
+from tastemaker.data.vocabulary import UNKNOWN
 from tastemaker.language.encoders import DEFAULT_ENCODER, EncoderSpec
+from tastemaker.language.texts import item_texts
 from tastemaker.models import storage
 from tastemaker.models.base import Settings
 from tastemaker.models.factors import FactorModel
-from tastemaker.models.history import History
-from tastemaker.models.sequence_inference import by_length, last_states, projected
+from tastemaker.models.sequence_inference import TIMES, by_length, last_states, projected, time_codes
+from tastemaker.models.space import Choice, Integer, Real, Space
 from tastemaker.models.text_vectors import TextVectors
 
 LOSSES: Final = ("softmax", "sampled", "gbce", "bce", "bpr")
 ITEMS: Final = ("ids", "text", "both")
 _PROJECT: Final = "project."
+_LONG: Final = 50
+"""Events of a person on average from which on histories are long."""
+_ROWS: Final = 20
+"""Histories of full length in a batch."""
 
 
 class SASRec(FactorModel):
@@ -46,28 +52,44 @@ class SASRec(FactorModel):
     ``"both"`` the vector learnt for its id is added to that. Items that nobody has touched then have the vector of
     their text; without texts they have none, and come last.
 
+    By default only the order of events is read. With ``time="gaps"`` learnt vectors are added to the input at each
+    place for how long ago its event is when it is asked what comes next, and for how long it came after the event
+    before it, both in logarithmic buckets; with ``"calendar"`` for the hour, weekday and month of the asking, in UTC;
+    with ``"both"`` for all of these. In training it is asked at the time of the next event, whose item is never
+    read; afterwards at ``Query.now``. A query without it, and events without times, have vectors of the unknown.
+    Closest are HSTU (Zhai et al., 2024), whose attention reads log buckets from each event to the next asking, and
+    TimelyRec (Cho et al., 2021), which reads the calendar of the asking; TiSASRec (Li et al., 2020) reads the
+    intervals between events of the history alone. On data without times nothing is read, and ``settings_`` says so.
+
     Args:
         dimensions: Length of the vectors.
-        blocks: Blocks of the transformer.
+        blocks: Blocks of the transformer; ``None`` takes 2 where people have 50 events on average, else 1.
         heads: Heads of attention.
         hidden: Width of the feed-forward part; ``None`` takes ``dimensions``.
         layout: ``sasrec``, or ``ligr`` (gates and SwiGLU; Borisyuk et al., 2025).
-        dropout: Probability.
-        max_length: How many of the latest events are read.
-        loss: ``softmax`` (over all items), ``sampled``, ``gbce``, ``bce`` or ``bpr``.
+        dropout: Probability; ``None`` takes .2 where people have 50 events on average, else .4.
+        max_length: How many of the latest events are read; ``None`` takes 200 where people have 50 on
+            average, else 50.
+        loss: ``softmax`` (over all items), ``sampled``, ``gbce``, ``bce`` or ``bpr``; ``None`` takes the first where
+            there are at most twice as many items as negatives, else the second.
         negatives: Drawn uniformly for each batch (``sampled``) or target; the full softmax needs none.
         calibration: ``t`` of gBCE.
         learning_rate: Adam's.
         weight_decay: Of all weights.
-        batch_events: Padded events in a batch at most.
+        batch_events: Padded events in a batch at most; ``None`` takes 20 times ``max_length``.
         epochs: At most.
-        patience: Epochs without a gain on validation after which training stops.
-        items: What the vector of an item is made of: ``ids``, ``text`` or ``both``.
+        patience: Epochs without a gain on validation after which training stops; 0 goes through all ``epochs``, looks
+            at no validation, and keeps the last one.
+        items: What the vector of an item is made of: ``ids``, ``text`` or ``both``; ``None`` takes both where the
+            catalogue has words, else ids.
         encoder: A text encoder by name, or by name and arguments.
         template: How the text of an item is made (`tastemaker.language.texts.item_texts`); empty for the usual one.
         projector: Width of the projector's hidden layer; 0 projects by a matrix.
         id_dropout: With ``both``, the probability that an id's vector is left out of a step, so that texts learn to
             stand alone.
+        time: What is read of time: ``none``, ``gaps``, ``calendar`` or ``both``.
+        time_dropout: Share of training in which the moment of the asking, the times of the history, or both are made
+            unknown, each on its own.
 
     Attributes:
         network_: Weights of the transformer, by torch's names.
@@ -75,6 +97,19 @@ class SASRec(FactorModel):
     """
 
     name: ClassVar[str] = "sasrec"
+    space: ClassVar[Space] = {
+        "dimensions": Choice((32, 64, 128, 256)),
+        "blocks": Integer(1, 3),
+        "heads": Choice((1, 2, 4)),
+        "layout": Choice(("sasrec", "ligr")),
+        "dropout": Real(0.0, 0.7),
+        "max_length": Integer(10, 200, log=True),
+        "loss": Choice(("softmax", "sampled")),
+        "negatives": Integer(64, 4096, log=True),
+        "learning_rate": Real(1e-4, 1e-2, log=True),
+        "batch_events": Integer(256, 8192, log=True),
+    }
+
     network_: dict[str, NDArray[np.float32]]
     training_: list[dict[str, Any]]
 
@@ -82,25 +117,27 @@ class SASRec(FactorModel):
         self,
         *,
         dimensions: int = 64,
-        blocks: int = 1,
+        blocks: int | None = None,
         heads: int = 1,
         hidden: int | None = None,
         layout: str = "sasrec",
-        dropout: float = 0.4,
-        max_length: int = 50,
-        loss: str = "softmax",
-        negatives: int = 256,
+        dropout: float | None = None,
+        max_length: int | None = None,
+        loss: str | None = None,
+        negatives: int = 2048,
         calibration: float = 0.75,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.0,
-        batch_events: int = 2048,
+        batch_events: int | None = None,
         epochs: int = 100,
-        patience: int = 10,
-        items: str = "ids",
+        patience: int = 6,
+        items: str | None = None,
         encoder: EncoderSpec = DEFAULT_ENCODER,
         template: str = "",
         projector: int = 0,
         id_dropout: float = 0.2,
+        time: str = "none",
+        time_dropout: float = 0.1,
     ) -> None:
         self.dimensions = dimensions
         self.blocks = blocks
@@ -122,25 +159,37 @@ class SASRec(FactorModel):
         self.template = template
         self.projector = projector
         self.id_dropout = id_dropout
+        self.time = time
+        self.time_dropout = time_dropout
         self.capabilities = Capabilities(cold_items=items != "ids")
 
     def settings(self) -> Settings:
-        """Return the constructor's arguments."""
+        """Return the constructor's arguments, ``None`` where the data are to decide."""
         given = {name: getattr(self, name) for name in signature(type(self)).parameters}
         if not isinstance(self.encoder, str | Mapping):
             given["encoder"] = self.encoder.spec()
         return given
 
+    def is_settled(self) -> bool:
+        """Say whether the number of epochs is not to be chosen on validation queries."""
+        return self.patience == 0
+
+    def settled_settings(self) -> Settings:
+        """Return the constructor's arguments for as many epochs as the best one took here, whatever comes of them."""
+        known = {name: self.settings_[name] for name in signature(type(self)).parameters}
+        return {**known, "epochs": self.settings_["best_epoch"], "patience": 0}
+
     def _fit(self, train: Dataset, valid: HeldOut | None, run: Run) -> None:
-        settings = self.settings()
+        settings = decided(self.settings(), train)
         _check(settings)
         try:
             import torch  # noqa: F401
         except ImportError as error:
             raise MissingExtraError("training 'sasrec'", "torch") from error
         self._run, self.settings_ = run, settings
+        self.capabilities = Capabilities(cold_items=settings["items"] != "ids")
         self._valid = None
-        if valid is not None and len(valid):
+        if valid is not None and len(valid) and self.patience:
             self._valid = valid.sample(min(max(len(valid) // 4, 2500), 5000), run.rng("selection"))
         self._learn(train, settings)
         self._valid = None
@@ -148,7 +197,7 @@ class SASRec(FactorModel):
     def _factorise(self, train: Dataset, settings: Settings, run: Run) -> None:
         from tastemaker.models.sequence_training import SequenceTask, train_sequences
 
-        texts = self._read_texts(train, run)
+        texts = self._read_texts(train, settings, run)
         task = SequenceTask(train, settings, run, self._valid, self, texts)
         trained = train_sequences(task, settings, run, self.name, _identity(train, settings, run))
         self._take(task.weights())
@@ -156,10 +205,10 @@ class SASRec(FactorModel):
         self.settings_tried_ = sum("value" in entry for entry in trained.log)
         self.settings_ = {**settings, "best_epoch": trained.best_epoch, "threads": trained.threads}
 
-    def _read_texts(self, train: Dataset, run: Run) -> NDArray[np.float32] | None:
+    def _read_texts(self, train: Dataset, settings: Settings, run: Run) -> NDArray[np.float32] | None:
         """Return the vectors of the items' texts where they are read."""
         self._texts_of, self._described = None, None
-        if self.items == "ids":
+        if settings["items"] == "ids":
             return None
         self._texts_of = TextVectors.of(train, self.encoder, self.template, run)
         self._described = self._texts_of.items(train.catalogue, train.items.ids, run)
@@ -183,26 +232,31 @@ class SASRec(FactorModel):
             self.item_factors_[-new:] = self._projected(texts)
 
     def _vectors(self, queries: QueryBatch, settings: Settings) -> NDArray[np.float32]:
-        history = History.of(queries, self.items_)
-        liked = history.weights > 0
-        query, items = history.query[liked], history.items[liked]
-        ends = np.searchsorted(query, np.arange(len(queries)), side="right")
-        starts = np.maximum(np.searchsorted(query, np.arange(len(queries))), ends - settings["max_length"])
+        indptr, positions = queries.flatten()
+        items = self.items_.index(queries.dictionary)[queries.codes[positions]]
+        read = (items != UNKNOWN) & (queries.weights[positions] > 0)
+        items, times = items[read], queries.timestamps[positions[read]]
+        bounds = np.append(0, np.cumsum(read))[indptr]
+        ends = bounds[1:]
+        starts = np.maximum(bounds[:-1], ends - settings["max_length"])
+        when = time_codes(times, starts, ends, queries.now, settings["time"])
         states = np.zeros((len(queries), self.item_factors_.shape[1]), dtype=np.float32)
         some = np.flatnonzero(ends > starts)
         lengths = ends - starts
         for block in by_length(lengths[some]):
             rows = some[block]
-            places = starts[rows, None] + np.arange(int(lengths[rows].max()))
-            inputs = self.item_factors_[items[np.minimum(places, len(items) - 1)]]
+            places = np.minimum(starts[rows, None] + np.arange(int(lengths[rows].max())), len(items) - 1)
+            inputs = self.item_factors_[items[places]]
+            if settings["time"] != "none":
+                inputs = inputs + self.network_["times"][when[places]].sum(axis=2)
             states[rows] = last_states(self.network_, inputs, lengths[rows], settings["heads"])
         return states
 
     def _parts(self, query: Query, item: int) -> Contributions:
         """Say what the score loses when an event is taken out of the history; these do not add up."""
         asked = tuple(event for event in query.asked_with() if event.weight > 0)[-self.settings_["max_length"] :]
-        without = [Query(history=tuple(asked[:place] + asked[place + 1 :])) for place in range(len(asked))]
-        states = self.user_vectors(QueryBatch.of([Query(history=asked), *without]))
+        histories = [asked, *(asked[:place] + asked[place + 1 :] for place in range(len(asked)))]
+        states = self.user_vectors(QueryBatch.of([Query(history=history, now=query.now) for history in histories]))
         scores = states @ self.item_factors_[item] + self._prior[item]
         parts = [
             Contribution("item", event.item_id, float(scores[0] - score))
@@ -218,10 +272,33 @@ class SASRec(FactorModel):
 
     def _restore(self, fitted: Mapping[str, Any], tensors: storage.Tensors) -> None:
         super()._restore(fitted, tensors)
+        self.capabilities = Capabilities(cold_items=self.settings_["items"] != "ids")
         self.training_ = list(fitted["training"])
         self.network_ = _under("network.", tensors)
         self._texts_of = TextVectors.restored(fitted["words"], tensors) if fitted["words"] else None
         self._described = None
+
+
+def decided(settings: Settings, train: Dataset) -> Settings:
+    """Return settings with what was left open decided by the data, without any trial.
+
+    Long histories take more blocks, less dropout and larger batches than short ones; a sample of negatives that is
+    half the catalogue saves nothing; texts are read where there are any.
+    """
+    people = np.diff(train.sequences.indptr)
+    long = len(train.sequences.codes) >= _LONG * max(int((people > 0).sum()), 1)
+    longest = settings["max_length"] or (200 if long else 50)
+    words = any(item_texts(train.catalogue, train.items.ids.tolist(), settings["template"] or None))
+    by_data: Settings = {
+        "blocks": 2 if long else 1,
+        "dropout": 0.2 if long else 0.4,
+        "max_length": longest,
+        "loss": "softmax" if len(train.items) <= 2 * settings["negatives"] else "sampled",
+        "batch_events": _ROWS * longest,
+        "items": "both" if words else "ids",
+    }
+    found = {name: by_data[name] if value is None and name in by_data else value for name, value in settings.items()}
+    return found if train.interactions.has_times else {**found, "time": "none"}
 
 
 def _under(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -233,12 +310,16 @@ def _check(settings: Settings) -> None:
         raise ModelError(f"items cannot be made of '{settings['items']}'", remedy=nearest(settings["items"], ITEMS))
     if settings["loss"] not in LOSSES:
         raise ModelError(f"there is no loss '{settings['loss']}'", remedy=nearest(settings["loss"], LOSSES))
+    if settings["time"] not in TIMES:
+        raise ModelError(f"there is no '{settings['time']}' to read of time", remedy=nearest(settings["time"], TIMES))
     if settings["layout"] not in ("sasrec", "ligr"):
         raise ModelError(f"there is no layout '{settings['layout']}'", remedy="Use sasrec or ligr.")
     if settings["dimensions"] % settings["heads"]:
         raise ModelError(f"{settings['heads']} heads do not divide {settings['dimensions']} dimensions", where="heads")
     if settings["max_length"] < 1 or settings["negatives"] < 1 or not 0 <= settings["dropout"] < 1:
         raise ModelError("max_length and negatives must be at least 1, and dropout from 0 to below 1")
+    if not 0 <= settings["time_dropout"] < 1:
+        raise ModelError("time_dropout must be from 0 to below 1", where="time_dropout")
 
 
 def _identity(train: Dataset, settings: Settings, run: Run) -> str:

@@ -1,4 +1,4 @@
-"""The causal transformer of `tastemaker.blocks.sequence` in NumPy, for answering without torch."""
+"""Answers without torch: the causal transformer of `tastemaker.blocks.sequence` in NumPy, and the times it reads."""
 
 from __future__ import annotations
 
@@ -8,11 +8,30 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tastemaker.core.clock import MICROSECONDS_PER_DAY
+from tastemaker.core.query import NO_TIME
+
 Floats: TypeAlias = NDArray[np.float32]
 Weights: TypeAlias = Mapping[str, NDArray[Any]]
 
 _EPSILON: Final = np.float32(1e-5)
 _EVENTS_AT_ONCE: Final = 4096
+
+_GAPS: Final = ("since", "before")
+_CALENDAR: Final = ("hour", "weekday", "month")
+TIMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "none": (),
+    "gaps": _GAPS,
+    "calendar": _CALENDAR,
+    "both": (*_GAPS, *_CALENDAR),
+}
+"""What is read of time: how long ago an event was when it was asked what follows (``since``), how long after the event
+before it (``before``), and the hour, weekday and month of the asking, in UTC."""
+
+_MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+_FIRST_WEEKDAY: Final = 3  # 1970 began on a Thursday
+_ROWS: Final = {"since": 33, "before": 33, "hour": 25, "weekday": 8, "month": 13}
+"""Rows that each has in the table of vectors: the first for the unknown, then gaps by their binary logarithm."""
 
 
 def last_states(weights: Weights, inputs: Floats, lengths: NDArray[np.int64], heads: int) -> Floats:
@@ -45,6 +64,79 @@ def projected(weights: Weights, texts: Floats) -> Floats:
     if "weight" in weights:
         return np.asarray(texts @ weights["weight"].T + weights["bias"])
     return _linear(weights, "2", np.maximum(_linear(weights, "0", texts), 0))
+
+
+def time_rows(kind: str) -> NDArray[np.int64]:
+    """Return where the rows of each of ``TIMES[kind]`` begin, and where the last end, int64 ``[f + 1]``.
+
+    The row at the beginning is that of the unknown.
+    """
+    return np.append(0, np.cumsum([_ROWS[name] for name in TIMES[kind]])).astype(np.int64)
+
+
+def time_codes(
+    times: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    now: NDArray[np.int64],
+    kind: str,
+) -> NDArray[np.int16]:
+    """Return which rows of the table say when each event was and when it was asked what follows it, int16 ``[e, f]``.
+
+    The moment of that question is the time of the event that follows, or ``now`` after the last. A gap of ``s``
+    seconds has the ``floor(log2(1 + s))``-th row after the unknown, gaps below 0 are unknown, and nothing is before
+    the first event of a sequence.
+
+    Args:
+        times: Microseconds since the epoch, int64 ``[e]``; `NO_TIME` where unknown.
+        starts: First event of each sequence, int64 ``[q]``.
+        ends: One past its last, int64 ``[q]``; a sequence may be empty, and events may belong to none.
+        now: When it is asked what follows each sequence, int64 ``[q]``, in microseconds or `NO_TIME`.
+        kind: A key of `TIMES`.
+    """
+    if not TIMES[kind]:
+        return np.empty((len(times), 0), dtype=np.int16)
+    some = ends > starts
+    before, asked = np.roll(times, 1), np.roll(times, -1)
+    before[starts[some]] = NO_TIME
+    asked[ends[some] - 1] = now[some]
+    days = asked // MICROSECONDS_PER_DAY
+    months = asked.view("datetime64[us]").astype("datetime64[M]").view(np.int64)
+    columns = {
+        "since": _gap(times, asked),
+        "before": _gap(before, times),
+        "hour": np.where(asked == NO_TIME, 0, 1 + asked // _MICROSECONDS_PER_HOUR % 24),
+        "weekday": np.where(asked == NO_TIME, 0, 1 + (days + _FIRST_WEEKDAY) % 7),
+        "month": np.where(asked == NO_TIME, 0, 1 + months % 12),
+    }
+    found = np.empty((len(times), len(TIMES[kind])), dtype=np.int16)
+    for place, (name, first) in enumerate(zip(TIMES[kind], time_rows(kind), strict=False)):
+        found[:, place] = first + columns[name]
+    return found
+
+
+def _gap(earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.int64]:
+    seconds = (later - earlier) // 1_000_000
+    known = (earlier != NO_TIME) & (later != NO_TIME) & (seconds >= 0)
+    bucket = 1 + np.log2(1.0 + np.where(known, seconds, 0)).astype(np.int64)
+    return np.where(known, np.minimum(bucket, _ROWS["since"] - 1), 0)
+
+
+def stand_ins(met: NDArray[np.bool_], kind: str) -> NDArray[np.int64]:
+    """Return the row that serves for each row of the table, int64 ``[r]``: itself where training met it, bool ``[r]``.
+
+    For a gap that training never met that is the nearest that it met, for an hour, weekday or month the unknown.
+    """
+    rows = np.arange(len(met))
+    bounds = time_rows(kind)
+    for name, first, end in zip(TIMES[kind], bounds[:-1], bounds[1:], strict=True):
+        values = rows[first + 1 : end]
+        known = values[met[values]]
+        if name in _GAPS and len(known):
+            rows[first + 1 : end] = known[np.abs(values[:, None] - known).argmin(axis=1)]
+        else:
+            rows[first + 1 : end] = np.where(met[values], values, first)
+    return rows
 
 
 def by_length(lengths: NDArray[np.int64], most: int = _EVENTS_AT_ONCE) -> Iterator[NDArray[np.int64]]:

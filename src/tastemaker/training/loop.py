@@ -103,7 +103,7 @@ def train(
     Args:
         task: What is trained.
         settings: The numbers.
-        run: Seed, threads, progress.
+        run: Seed, threads, progress, and the time after which no epoch is begun.
         name: What is trained, in progress and messages.
         folder: Where a checkpoint is kept after each epoch, and found again; ``None`` keeps none.
         identity: What must be the same for a checkpoint to be used: settings, data, seed.
@@ -135,21 +135,16 @@ class _Loop:
         self.state = State()
 
     def go(self, callbacks: Sequence[Callback]) -> Trained:
-        if self.folder is not None:
-            self.state = checkpoint.load(self.folder, self.task.module, self.optimiser, self.identity) or State()
-        if self.state.threads:
-            torch.set_num_threads(self.state.threads)
         stops: list[Callback] = [EarlyStopping(self.settings.patience), *callbacks]
+        self._resume(stops)
         with self.run.track(f"Training {self.name}", self.settings.epochs) as advance:
             advance(self.state.epoch)
-            while self.state.epoch < self.settings.epochs:
-                if self.state.log and any([stop(self.state) for stop in stops]):
-                    break
+            while not self._is_over(stops):
                 self._epoch()
                 self.run.progress.describe(advance, f"Training {self.name}: {said(self.state.log[-1])}")
                 advance(1)
-                if self._out_of_time():
-                    break
+                if self.run.watch is not None and "value" in self.state.log[-1]:
+                    self.run.watch([entry["value"] for entry in self.state.log])
         state = self.state
         if state.best_weights:
             self.task.module.load_state_dict(state.best_weights)
@@ -157,8 +152,24 @@ class _Loop:
         best_epoch = state.best_epoch or state.epoch
         return Trained(state.epoch, best_epoch, state.best, state.seconds, state.threads, state.log)
 
-    def _out_of_time(self) -> bool:
-        limit = self.settings.minutes
+    def _resume(self, stops: Sequence[Callback]) -> None:
+        """Go on from the checkpoint, if there is one."""
+        if self.folder is not None:
+            self.state = checkpoint.load(self.folder, self.task.module, self.optimiser, self.identity) or State()
+        if self.state.epoch:
+            torch.set_num_threads(self.state.threads)
+            stands = "was over after" if self._is_over(stops) else "goes on from"
+            self.run.notify(f"Training {self.name} {stands} epoch {self.state.epoch} ({self.folder})")
+
+    def _is_over(self, stops: Sequence[Callback]) -> bool:
+        """Say whether no more epochs are to come: all are done, a callback stops it, or the time is over."""
+        if not self.state.log:
+            return False
+        over = self.state.epoch >= self.settings.epochs or any([stop(self.state) for stop in stops])
+        return over or self._is_out_of_time()
+
+    def _is_out_of_time(self) -> bool:
+        limit = self.run.minutes
         return limit is not None and bool(self.group.first(float(self.state.seconds > 60 * limit)))
 
     def _epoch(self) -> None:

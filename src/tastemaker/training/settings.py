@@ -25,7 +25,6 @@ class TrainingSettings:
         clip: Largest length of the gradient of a step; 0 does not clip.
         accumulate: Batches to a step.
         patience: Validations without a gain after which training stops; 0 never stops early.
-        minutes: Time after which no epoch is begun; ``None`` for no limit.
 
     Raises:
         ModelError: A number is out of range.
@@ -39,14 +38,13 @@ class TrainingSettings:
     clip: float = 0.0
     accumulate: int = 1
     patience: int = 10
-    minutes: float | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("accumulate", 1), ("warmup", 0), ("patience", 0), ("weight_decay", 0)):
             if getattr(self, name) < least:
                 raise ModelError(f"{name} is {getattr(self, name)}, but must be at least {least}", where=name)
-        if self.learning_rate <= 0 or self.clip < 0 or (self.minutes is not None and self.minutes <= 0):
-            raise ModelError("learning_rate and minutes must be above 0, and clip not below it")
+        if self.learning_rate <= 0 or self.clip < 0:
+            raise ModelError("learning_rate must be above 0, and clip not below it")
         if self.schedule not in SCHEDULES:
             raise ModelError(f"there is no schedule '{self.schedule}'", remedy=nearest(self.schedule, SCHEDULES))
 

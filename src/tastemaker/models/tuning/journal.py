@@ -51,9 +51,9 @@ class Journal:
         """Return the finished trials in order."""
         found = self._study.get_trials(deepcopy=False)
         return [
-            Trial(number, known["settings"], trial.value, known["seconds"], known["reason"])
+            Trial(number, known["settings"], trial.value, known["seconds"], known["reason"], curve)
             for number, trial in enumerate(found, start=1)
-            for known in [trial.user_attrs]
+            for known, curve in [(trial.user_attrs, tuple(trial.intermediate_values.values()))]
         ]
 
     def may_start(self, number: int) -> bool:
@@ -91,9 +91,11 @@ def frozen(trial: Trial, space: Space) -> Any:
     inside = {name: trial.settings[name] for name, parameter in space.items() if trial.settings[name] in parameter}
     known = {name: about for name, about in distributions(space).items() if name in inside}
     states = optuna().trial.TrialState
+    ended = states.PRUNED if trial.given_up else states.FAIL
     return optuna().trial.create_trial(
-        state=states.FAIL if trial.value is None else states.COMPLETE,
+        state=ended if trial.value is None else states.COMPLETE,
         value=trial.value,
+        intermediate_values=dict(enumerate(trial.curve, start=1)),
         params=inside,
         distributions=known,
         user_attrs={"settings": trial.settings, "seconds": trial.seconds, "reason": trial.reason},

@@ -19,7 +19,7 @@ _LEGEND: Final = {
     _BEST: "best",
     _DEFAULT: "default settings",
     _OTHER: "tried",
-    _FAILED: "failed",
+    _FAILED: "failed or given up",
 }
 _CAUTION: Final = (
     "The best of many trials is partly the luckiest: what it came to on validation is better than is to be expected. "
@@ -129,7 +129,7 @@ def _dots(found: Tuning, places: Iterable[Any]) -> list[Dot]:
 
 
 def _tip(trial: Trial, found: Tuning) -> str:
-    came = f"failed, {trial.reason}" if trial.value is None else f"{found.metric} {trial.value:.4f}"
+    came = f"{trial.fate}, {trial.reason}" if trial.value is None else f"{found.metric} {trial.value:.4f}"
     settings = said({name: trial.settings[name] for name in found.space})
     return f"trial {trial.number}: {came}; {settings}; {seconds(trial.seconds)}"
 

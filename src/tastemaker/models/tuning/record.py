@@ -29,9 +29,10 @@ class Trial:
     Attributes:
         number: From 1; the first are the model's defaults.
         settings: Every argument of the constructor.
-        value: What the model comes to on validation; ``None`` if the trial failed.
+        value: What the model comes to on validation; ``None`` if the trial failed or was given up.
         seconds: To fit the model and to ask it all validation queries.
-        reason: Why it failed.
+        reason: Why it failed or was given up.
+        curve: What a model that trains in epochs came to after each, on the validation queries that it stops by.
     """
 
     number: int
@@ -39,11 +40,23 @@ class Trial:
     value: float | None
     seconds: float
     reason: str = ""
+    curve: Sequence[float] = ()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether its training was ended because it had fallen behind."""
+        return self.value is None and len(self.curve) > 0
+
+    @property
+    def fate(self) -> str:
+        """What became of it, in a word or two."""
+        return "given up" if self.given_up else "failed" if self.value is None else "finished"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         shared = {"number": self.number, "settings": plain(self.settings), "value": self.value}
-        return {**shared, "seconds": round(self.seconds, 4), "reason": self.reason}
+        curve = {"curve": list(self.curve)} if self.curve else {}
+        return {**shared, "seconds": round(self.seconds, 4), "reason": self.reason, **curve}
 
 
 @dataclass(frozen=True)
@@ -84,7 +97,7 @@ class Tuning:
 
     @property
     def done(self) -> list[Trial]:
-        """The trials that did not fail."""
+        """The trials that came to a value."""
         return [trial for trial in self.trials if trial.value is not None]
 
     @property
@@ -98,7 +111,7 @@ class Tuning:
         return min(self.done, key=self.rank, default=None)
 
     def rank(self, trial: Trial) -> tuple[bool, float]:
-        """Return what trials are sorted by, the best first and failed ones last."""
+        """Return what trials are sorted by, the best first and those without a value last."""
         value = trial.value or 0.0
         return trial.value is None, value if self.lower else -value
 

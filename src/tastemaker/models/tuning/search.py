@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from tastemaker.core.errors import DataError, ModelError
+from tastemaker.core.errors import DataError, ModelError, nearest
 from tastemaker.core.files import atomic_file
-from tastemaker.core.run import Run
-from tastemaker.data.dataset import Dataset
+from tastemaker.core.run import Run, Watch
 from tastemaker.data.split import Split
 from tastemaker.data.splits.events import EventSplit
 from tastemaker.evaluation.comparison import environment, plain
@@ -26,6 +25,7 @@ from tastemaker.models.space import Integer, Parameter, Real, points
 from tastemaker.models.tuning.journal import DIRECTION, Journal, distributions, frozen, opened, optuna
 from tastemaker.models.tuning.objective import Objective, objective
 from tastemaker.models.tuning.page import PAGE, tuning_page
+from tastemaker.models.tuning.pruning import GivenUp, Watcher
 from tastemaker.models.tuning.record import RESULT, Trial, Tuning
 
 TRIALS: Final = 30
@@ -44,6 +44,7 @@ def tune(
     *,
     trials: int = TRIALS,
     seconds: float | None = None,
+    given: Mapping[str, Any] | None = None,
     folder: str | Path | None = None,
     run: Run | None = None,
     notify: Callable[[str], None] | None = None,
@@ -58,12 +59,16 @@ def tune(
     fails for want of memory or for numerical reasons is kept with its reason. Each depends on the trials before it
     and on the seed alone, so that a search that was killed and begun again comes to the same as one that was not.
 
+    A model that stops training by validation does so in its trials, by a sample of the same queries, and a trial that
+    falls behind the others is given up (`tastemaker.models.tuning.pruning.Watcher`).
+
     Args:
         model: A model's name, or its class.
         split: Models are fitted on its training part and compared on all queries of its validation part; for models
             of ratings or clicks an `EventSplit`.
         trials: How many trials there are to be in the end, those of earlier calls in the same folder among them.
         seconds: How long all trials may take together; a trial that has begun is finished, and there is always one.
+        given: Hyper-parameters that every trial takes as they are here; nothing else is tried for them.
         folder: Keeps the trials as they come, with the result as JSON and as a page; a later call goes on there.
         run: Seed and progress.
         notify: Is told where a search goes on that was begun earlier.
@@ -76,10 +81,11 @@ def tune(
         StorageError: The folder cannot be written, is in use, or holds a search about something else.
     """
     run = run or Run()
-    kind = model_class(model) if isinstance(model, str) else model
-    _check(kind, split, trials, seconds)
+    kind, given = model_class(model) if isinstance(model, str) else model, given or {}
+    space = {name: parameter for name, parameter in kind.space.items() if name not in given}
+    _check(kind, given, split, trials, seconds)
     goal = objective(kind, split)
-    first = plain(default_settings(kind))
+    first = plain({**default_settings(kind), **given})
     begun = Tuning(
         model=kind.name,
         dataset=split.train.name,
@@ -88,7 +94,7 @@ def tune(
         split_hash=split.hash,
         knobs=split.knobs,
         seed=run.seed,
-        space=kind.space,
+        space=space,
         metric=goal.metric,
         budget={"trials": trials} if seconds is None else {"trials": trials, "seconds": seconds},
         counts={
@@ -100,11 +106,11 @@ def tune(
         environment={**environment(), "optuna": optuna().__version__},
     )
     place = None if folder is None else Path(folder)
-    with opened(place, _about(begun, first), kind.space, lower=begun.lower) as journal:
+    with opened(place, _about(begun, first), space, lower=begun.lower) as journal:
         found = replace(begun, trials=tuple(journal.trials()))
         if notify is not None and found.trials:
             notify(f"Going on after {len(found.trials)} trials in {place}")
-        found = _searched(_Task(kind, split.train, first, goal, run), found, journal, place)
+        found = _searched(_Task(kind, split, first, goal, run), found, journal, place)
     if found.best is None:
         raise ModelError(
             f"all {len(found.trials)} trials failed, the first because {found.trials[0].reason.rstrip('.')}",
@@ -113,9 +119,20 @@ def tune(
     return found
 
 
-def _check(kind: type[DenseRecommender], split: Split | EventSplit, trials: int, seconds: float | None) -> None:
-    if not kind.space:
-        why = "It declares no search space." if default_settings(kind) else "It has no hyper-parameters."
+def _check(
+    kind: type[DenseRecommender],
+    given: Mapping[str, Any],
+    split: Split | EventSplit,
+    trials: int,
+    seconds: float | None,
+) -> None:
+    known = default_settings(kind)
+    if unknown := sorted(given.keys() - known.keys()):
+        raise ModelError(f"'{kind.name}' has no hyper-parameter '{unknown[0]}'", remedy=nearest(unknown[0], known))
+    if not kind.space.keys() - given.keys():
+        why = "It declares no search space." if known else "It has no hyper-parameters."
+        if kind.space:
+            why = "All that might be tried is given."
         if issubclass(kind, Fusion):
             why = "Its weights are chosen whenever it is fitted; tune its sources."
         raise ModelError(f"'{kind.name}' has nothing to tune", remedy=why)
@@ -150,10 +167,18 @@ class _Task:
     """What every trial of a search shares."""
 
     kind: type[DenseRecommender]
-    train: Dataset
+    split: Split | EventSplit
     first: Settings
     goal: Objective
     run: Run
+
+    def value(self, settings: Settings, watch: Watch) -> float:
+        """Return what a model of some settings comes to; it sees validation queries only if it has to choose."""
+        model = self.kind(**settings)
+        if isinstance(self.split, EventSplit):
+            return self.goal.value(model.fit(self.split.train, run=self.run), self.run)
+        valid = None if model.is_settled() else self.split.valid
+        return self.goal.value(model.fit(self.split.train, valid, run=replace(self.run, watch=watch)), self.run)
 
 
 def _searched(task: _Task, found: Tuning, journal: Journal, folder: Path | None) -> Tuning:
@@ -164,7 +189,7 @@ def _searched(task: _Task, found: Tuning, journal: Journal, folder: Path | None)
             number = len(found.trials) + 1
             settings = {**task.first, **_next(found, run)} if found.trials else task.first
             with run.track(f"Trial {number} of {most}{_so_far(found)}"):
-                trial = _tried(task, settings, number, journal)
+                trial = _tried(task, settings, found, journal)
             journal.add(trial)
             found = replace(found, trials=(*found.trials, trial))
             _keep(found, folder)
@@ -228,20 +253,25 @@ def _rounded(parameter: Parameter, value: Any) -> Any:
     return float(min(max(float(f"{value:.{_DIGITS}g}"), parameter.low), parameter.high))
 
 
-def _tried(task: _Task, settings: Settings, number: int, journal: Journal) -> Trial:
+def _tried(task: _Task, settings: Settings, found: Tuning, journal: Journal) -> Trial:
+    number = len(found.trials) + 1
     if not journal.may_start(number):
         reason = "the process ended three times while this was tried, perhaps for want of memory"
         return Trial(number, settings, None, 0.0, reason)
     started = time.perf_counter()
-    value, reason = None, ""
+    value, reason, watcher = None, "", Watcher(found, settings)
+    curve: Sequence[float] = ()
     try:
-        value = task.goal.value(task.kind(**settings).fit(task.train, run=task.run), task.run)
+        value = task.value(settings, watcher)
+        curve = watcher.curve
+    except GivenUp as error:
+        reason, curve = str(error), watcher.curve
     except _FAILURES as error:
         reason = str(error) or type(error).__name__
     except BaseException:
         journal.take_back_start()
         raise
-    return Trial(number, settings, value, time.perf_counter() - started, reason)
+    return Trial(number, settings, value, time.perf_counter() - started, reason, curve)
 
 
 def _keep(found: Tuning, folder: Path | None) -> None:

@@ -130,7 +130,7 @@ class _Attempt:
 
 def _is_settled(model: Recommender) -> bool:
     """Say whether a model has nothing left to choose, so that one fit is enough."""
-    return isinstance(model, DenseRecommender) and None not in model.settings().values()
+    return isinstance(model, DenseRecommender) and model.is_settled()
 
 
 class _Clock:

@@ -13,6 +13,7 @@ from tastemaker.core.errors import AssetError, DataError, TastemakerError
 from tastemaker.core.run import Run
 from tastemaker.data import Dataset, Split, joined, load_dataset, make_split
 from tastemaker.data.assets import cache_folder
+from tastemaker.data.folder import read_folder
 from tastemaker.data.sources.registry import SOURCES
 from tastemaker.evaluation import compare
 from tastemaker.evaluation.intervals import Measured
@@ -34,7 +35,8 @@ class Bench:
     Attributes:
         out: Folder of the results.
         data: Folder that holds data sets under the names of their sources; ``None`` looks where a source always does.
-        work: Folder in which finished rows are kept; cells, also of other systems, that have a row in common share it.
+        work: Folder in which finished rows are kept, and trainings epoch by epoch; cells, also of other systems, that
+            have a row or a training in common share it.
         run: Progress.
         again: Measure anew what is there already.
         rows: Names of the rows to run; ``None`` runs all.
@@ -82,7 +84,8 @@ class _Ready:
 def run_cell(system: System, cell: Cell, bench: Bench) -> Outcome:
     """Run a cell and write its record, unless a record of the same code, data and split is there.
 
-    Rows are kept one by one as they are finished: a run that is broken off loses the row it was at.
+    Rows are kept one by one as they are finished, and trainings after each epoch: a run that is broken off loses no
+    more than that.
 
     Raises:
         StorageError: A record or a row cannot be written.
@@ -141,11 +144,15 @@ def _ready(cell: Cell, bench: Bench) -> _Ready:
 
 
 def _dataset(name: str, bench: Bench, run: Run) -> Dataset:
+    """Load a source by name, or what lies under that name among the data at hand, in Tastemaker's layout."""
     source = SOURCES.get(name)
     folder = None
-    if bench.data is not None and source is not None:
-        folder = next((bench.data / name for name in source.folders if (bench.data / name).is_dir()), None)
+    if bench.data is not None:
+        names = (name,) if source is None else source.folders
+        folder = next((bench.data / each for each in names if (bench.data / each).is_dir()), None)
     with run.track(f"Loading {name}"):
+        if source is None and folder is not None:
+            return read_folder(folder)
         return load_dataset(name, folder, run=run, notify=bench.say)
 
 
@@ -218,7 +225,7 @@ def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: 
         attempts,
         ready.split,
         ks=tuple(setting.ks),
-        run=replace(bench.run, seed=cell.seeds[0]),
+        run=replace(bench.run, seed=cell.seeds[0], output=bench.work / "trainings" / code[:16] if keep else None),
         seeds=tuple(cell.seeds),
         baseline=cell.baseline,
         candidates=setting.candidates,

@@ -13,6 +13,11 @@ BEAUTY: Final = Setting(source="amazon-beauty", protocol="leave-one-out", ks=(10
 SPORTS: Final = Setting(source="amazon-sports", protocol="leave-one-out", ks=(10, 5))
 CLOTHING: Final = Setting(source="amazon-clothing", protocol="leave-one-out", ks=(10, 5))
 
+BEAUTY_TIME: Final = Setting(source="amazon-beauty", protocol="global-time")
+CLOTHING_TIME: Final = Setting(source="amazon-clothing", protocol="global-time")
+FOOD_TIME: Final = Setting(source="food-com", protocol="global-time")
+"""One clock for everybody, as a shop meets them. Food.com has no official file to fetch: it is read from a folder."""
+
 BEAUTY_20: Final = Setting(source="amazon-beauty", protocol="leave-one-out", ks=(20, 10))
 CLOTHING_20: Final = Setting(source="amazon-clothing", protocol="leave-one-out", ks=(20, 10))
 """Cut-offs of papers on graphs of people and items."""

@@ -1,0 +1,43 @@
+"""Every shipped model in a size that is fitted in a moment, and the extras without which some cannot be fitted."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import pytest
+
+from tastemaker.models import MODELS, make_model
+from tastemaker.models.base import DenseRecommender
+
+SMALL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "sasrec": {
+        "dimensions": 16,
+        "dropout": 0.1,
+        "max_length": 12,
+        "loss": "softmax",
+        "learning_rate": 0.02,
+        "batch_events": 200,
+        "epochs": 10,
+    }
+}
+"""Name of a model -> hyper-parameters, where the usual ones take too long."""
+
+NEEDS: Final = {"sasrec": "torch"}
+"""Name of a model -> the extra, and the module, without which it cannot be fitted."""
+
+
+def small(name: str) -> DenseRecommender:
+    """Return an unfitted model that is fitted in a moment."""
+    return make_model(name, SMALL)
+
+
+def cases(names: Iterable[str] = tuple(MODELS)) -> list[Any]:
+    """Return names of models as parameters of a test that fits them; what lacks its extra is skipped."""
+    return [pytest.param(name, marks=[pytest.mark.needs_extra(NEEDS[name])] if name in NEEDS else []) for name in names]
+
+
+def fittable() -> list[str]:
+    """Return the names of the models that can be fitted here."""
+    return [name for name in MODELS if name not in NEEDS or importlib.util.find_spec(NEEDS[name])]
