@@ -5,6 +5,7 @@
 - the full softmax beside logits and ``cross_entropy`` of torch: time, memory, difference;
 - ``--beauty``: seconds an epoch on `amazon-beauty`, and the time to given validation NDCG@10;
 - ``--ml-1m``: an epoch with the full softmax on `movielens-1m`;
+- ``--hybrid SOURCE``: the default model, its folder, and one answer from it;
 - ``--large``: ten million generated events and 100,000 items with the sampled softmax, in a process of its own.
 
 ``--data DIR`` or ``TASTEMAKER_DATA`` says where the files lie. ``--only`` names some of the first three parts, or none.
@@ -34,6 +35,7 @@ import numpy as np
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.parts.hybrid import MINUTES, hybrid
 from benchmarks.parts.measuring import CLOCK, Stopwatch, apart, verdict
 
 from tastemaker.core.run import Run
@@ -224,6 +226,7 @@ def main() -> None:
     parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON", help="of SASRec, instead of its own")
     parser.add_argument("--rivals", type=Path, metavar="VENV_DIR", help="folder with the environments of rivals")
     parser.add_argument("--ml-1m", action="store_true", help="an epoch on MovieLens-1M")
+    parser.add_argument("--hybrid", nargs="+", default=[], choices=MINUTES, help="the default model on these")
     parser.add_argument("--large", action="store_true", help="ten million generated events")
     asked = parser.parse_args()
     CLOCK.name = "process_time" if asked.cpu else "perf_counter"
@@ -243,10 +246,12 @@ def main() -> None:
             softmax(rounds, threads)
         if asked.ml_1m:
             split = leave_one_out(load_dataset("movielens-1m", asked.data))
-            total = epoch(split, {**asked.settings, "loss": "softmax"}, steps, threads)
+            total = epoch(split, {"items": "ids", **asked.settings, "loss": "softmax"}, steps, threads)
             print(f"  {total / MOST_SECONDS:.2f} of the time allowed ({verdict(total <= MOST_SECONDS, '60 s')})")
         if asked.beauty:
             beauty(asked, threads)
+        for source in asked.hybrid:
+            hybrid(source, asked.data, threads)
     if asked.large:
         many_events(asked.quick, asked.settings, steps, threads)
 

@@ -49,6 +49,23 @@ RECIPE: dict[str, Any] = {
 }
 
 
+SAID = (
+    "hidden_size",
+    "inner_size",
+    "n_layers",
+    "n_heads",
+    "hidden_dropout_prob",
+    "attn_dropout_prob",
+    "hidden_act",
+    "learning_rate",
+    "train_batch_size",
+    "MAX_ITEM_LIST_LENGTH",
+    "loss_type",
+    "learner",
+    "weight_decay",
+)
+
+
 def masked_ndcg(model: Any, data: Any) -> float:
     """NDCG@10 with the history masked, as the project reports it; RecBole's own leaves what was seen in the ranking."""
     gains: list[torch.Tensor] = []
@@ -106,10 +123,7 @@ def main() -> None:
             "products": given.products,
             "rows": len(training.dataset),
             "steps": len(training),
-            **{
-                key: config[key]
-                for key in ["hidden_size", "inner_size", "n_layers", "n_heads", "hidden_dropout_prob", "attn_dropout_prob", "hidden_act", "learning_rate", "train_batch_size", "MAX_ITEM_LIST_LENGTH", "loss_type", "learner", "weight_decay"]
-            },
+            **{key: config[key] for key in SAID},
         }
         print(json.dumps(recipe), flush=True)
         # What ``Trainer.fit`` does, with the clock between its two halves.

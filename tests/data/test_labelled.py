@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -102,3 +103,21 @@ def test_a_part_of_labelled_events_keeps_their_answers_and_context() -> None:
     assert part.context.equals(held.context[block.tolist()])
     assert part.rows.tolist() == held.rows[block].tolist()
     assert not hasattr(part.unanswered(), "answers")
+
+
+def test_a_history_carries_times_and_weights_to_the_models() -> None:
+    frame = pl.DataFrame(
+        {
+            "user_id": ["u", "u"],
+            "item_id": ["a", "b"],
+            "timestamp": [1_500_000_000, 1_500_000_060],
+            "weight": [0.5, -1.0],
+        }
+    )
+    data = Dataset.of(frame)
+    first, second = data.rated_history("u")
+    assert (first.weight, second.weight) == (0.5, -1.0)
+    assert first.timestamp is not None
+    assert second.timestamp == first.timestamp + timedelta(minutes=1)
+    asked, stored = QueryBatch.of([Query(history=data.rated_history("u"))]), data.histories(["u"])
+    assert asked.timestamps.tolist() == stored.timestamps[stored.starts[0] : stored.ends[0]].tolist()

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tastemaker.core.clock import from_microseconds
 from tastemaker.core.errors import DataError
 from tastemaker.core.query import NO_TIME, Event, QueryBatch
 from tastemaker.data.catalogue import Catalogue, Relations, Users
@@ -144,14 +145,25 @@ class Dataset:
         return list(self.items.ids[batch.codes[batch.starts[0] : batch.ends[0]]])
 
     def rated_history(self, user_id: str) -> tuple[Event, ...]:
-        """Return the items of one user, oldest first, each with the rating it was given, if any."""
+        """Return the events of one user, oldest first, each with its time and rating, if any, and its weight."""
         batch = self.histories([user_id])
         own = slice(int(batch.starts[0]), int(batch.ends[0]))
-        items = self.items.ids[batch.codes[own]]
-        if batch.ratings is None:
-            return tuple(map(Event, items))
-        given = [None if np.isnan(rating) else float(rating) for rating in batch.ratings[own]]
-        return tuple(Event(item, rating=rating) for item, rating in zip(items, given, strict=True))
+        given = np.full(len(batch.codes[own]), np.nan) if batch.ratings is None else batch.ratings[own]
+        return tuple(
+            Event(
+                item,
+                timestamp=None if time == NO_TIME else from_microseconds(time),
+                weight=weight,
+                rating=None if np.isnan(rating) else rating,
+            )
+            for item, time, weight, rating in zip(
+                self.items.ids[batch.codes[own]],
+                batch.timestamps[own].tolist(),
+                batch.weights[own].tolist(),
+                given.tolist(),
+                strict=True,
+            )
+        )
 
     def provenance(self) -> Provenance:
         """Return what something fitted on this data set, or on this view of one, has seen."""

@@ -52,13 +52,13 @@ class SASRec(FactorModel):
     ``"both"`` the vector learnt for its id is added to that. Items that nobody has touched then have the vector of
     their text; without texts they have none, and come last.
 
-    By default only the order of events is read. With ``time="gaps"`` learnt vectors are added to the input at each
-    place for how long ago its event is when it is asked what comes next, and for how long it came after the event
-    before it, both in logarithmic buckets; with ``"calendar"`` for the hour, weekday and month of the asking, in UTC;
-    with ``"both"`` for all of these. In training it is asked at the time of the next event, whose item is never
-    read; afterwards at ``Query.now``. A query without it, and events without times, have vectors of the unknown.
-    Closest are HSTU (Zhai et al., 2024), whose attention reads log buckets from each event to the next asking, and
-    TimelyRec (Cho et al., 2021), which reads the calendar of the asking; TiSASRec (Li et al., 2020) reads the
+    With ``time="none"`` only the order of events is read, as in the paper. With ``"gaps"`` learnt vectors are added to
+    the input at each place for how long ago its event is when it is asked what comes next, and for how long it came
+    after the event before it, both in logarithmic buckets; with ``"calendar"`` for the hour, weekday and month of the
+    asking, in UTC; with ``"both"`` for all of these. In training it is asked at the time of the next event, whose item
+    is never read; afterwards at ``Query.now``. A query without it, and events without times, have vectors of the
+    unknown. Closest are HSTU (Zhai et al., 2024), whose attention reads log buckets from each event to the next asking,
+    and TimelyRec (Cho et al., 2021), which reads the calendar of the asking; TiSASRec (Li et al., 2020) reads the
     intervals between events of the history alone. On data without times nothing is read, and ``settings_`` says so.
 
     Args:
@@ -87,7 +87,7 @@ class SASRec(FactorModel):
         projector: Width of the projector's hidden layer; 0 projects by a matrix.
         id_dropout: With ``both``, the probability that an id's vector is left out of a step, so that texts learn to
             stand alone.
-        time: What is read of time: ``none``, ``gaps``, ``calendar`` or ``both``.
+        time: What is read of time: ``none``, ``gaps``, ``calendar`` or ``both``; ``None`` takes gaps.
         time_dropout: Share of training in which the moment of the asking, the times of the history, or both are made
             unknown, each on its own.
 
@@ -108,6 +108,7 @@ class SASRec(FactorModel):
         "negatives": Integer(64, 4096, log=True),
         "learning_rate": Real(1e-4, 1e-2, log=True),
         "batch_events": Integer(256, 8192, log=True),
+        "time": Choice(tuple(TIMES)),
     }
 
     network_: dict[str, NDArray[np.float32]]
@@ -136,7 +137,7 @@ class SASRec(FactorModel):
         template: str = "",
         projector: int = 0,
         id_dropout: float = 0.2,
-        time: str = "none",
+        time: str | None = None,
         time_dropout: float = 0.1,
     ) -> None:
         self.dimensions = dimensions
@@ -296,6 +297,7 @@ def decided(settings: Settings, train: Dataset) -> Settings:
         "loss": "softmax" if len(train.items) <= 2 * settings["negatives"] else "sampled",
         "batch_events": _ROWS * longest,
         "items": "both" if words else "ids",
+        "time": "gaps",
     }
     found = {name: by_data[name] if value is None and name in by_data else value for name, value in settings.items()}
     return found if train.interactions.has_times else {**found, "time": "none"}

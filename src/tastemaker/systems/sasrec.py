@@ -13,7 +13,10 @@ SEEDS: Final = (0, 1, 2)
 COLUMNS: Final = ("ndcg@10", "hr@10", "ndcg@5", "hr@5")
 PARTS: Final = ("popularity", "history", "day")
 COUNTS: Final = shipped("popularity", "sequential-rules")
-SMALL: Final[Mapping[str, Any]] = {"dimensions": 32, "max_length": 50, "epochs": 8, "items": "ids"}
+PAPER: Final[Mapping[str, Any]] = {"items": "ids", "time": "none"}
+"""What the published model reads: no words, no times."""
+
+SMALL: Final[Mapping[str, Any]] = {**PAPER, "dimensions": 32, "max_length": 50, "epochs": 8}
 
 TARGET: Final = "the target set before the first run"
 SAMPLED: Final = "SASRec with a sampled softmax on the same files and protocol (eSASRec, 2025, RecSys)"
@@ -32,7 +35,7 @@ def on(name: str, setting: Setting, shows: str, least: str, published: str, sour
         name=name,
         setting=setting,
         shows=shows,
-        models={**COUNTS, "sasrec": sasrec(), "sasrec-ids": sasrec(items="ids")},
+        models={**COUNTS, "sasrec": sasrec(), "sasrec-ids": sasrec(**PAPER)},
         seeds=SEEDS,
         columns=COLUMNS,
         parts=PARTS,
@@ -78,14 +81,15 @@ CHOICES = Cell(
     shows="Which choice matters: the loss, the blocks, what an item's vector is made of, and time.",
     models={
         **COUNTS,
-        "sasrec-ids": sasrec(items="ids"),
-        "softmax": sasrec(items="ids", loss="softmax"),
-        "gbce": sasrec(items="ids", loss="gbce", negatives=256),
-        "bce": sasrec(items="ids", loss="bce", negatives=1),
-        "ligr": sasrec(items="ids", layout="ligr"),
+        "sasrec-ids": sasrec(**PAPER),
+        "softmax": sasrec(**PAPER, loss="softmax"),
+        "gbce": sasrec(**PAPER, loss="gbce", negatives=256),
+        "bce": sasrec(**PAPER, loss="bce", negatives=1),
+        "ligr": sasrec(**PAPER, layout="ligr"),
         "gaps": sasrec(items="ids", time="gaps"),
-        "text": sasrec(items="text"),
-        "both": sasrec(items="both"),
+        "text": sasrec(items="text", time="none"),
+        "both": sasrec(items="both", time="none"),
+        "sasrec": sasrec(),
     },
     baseline="sasrec-ids",
     columns=COLUMNS,
