@@ -42,7 +42,7 @@ from tastemaker.core.run import Run
 from tastemaker.data import Dataset, Split, leave_one_out, load_dataset
 from tastemaker.data.interactions import TIME, Interactions
 from tastemaker.evaluation import memory
-from tastemaker.models.sasrec import SASRec
+from tastemaker.models.sasrec import SASRec, decided
 from tastemaker.training.batches import Windows
 
 try:
@@ -163,7 +163,7 @@ def operations(settings: Mapping[str, Any], items: int, batches: Sequence[Window
 
 def epoch(split: Split, given: Mapping[str, Any], steps: int | None, threads: int) -> float:
     """Print an epoch of a training part by part, and its operations beside the machine's rate; return its seconds."""
-    settings = SASRec(**given).settings()
+    settings = decided(SASRec(**given).settings(), split.train)
     found, items = measured(split, settings, steps, threads), len(split.train.items)
     total, n = sum(found.spent.values()), len(found.batches)
     print(f"epoch with the {LOSSES[settings['loss']]}, {split.train.name}: {items:,} items, {found.targets:,} targets")
@@ -173,7 +173,7 @@ def epoch(split: Split, given: Mapping[str, Any], steps: int | None, threads: in
     print(f"  {'together':12}{total:9.2f} s{scaled}")
     counted = operations(settings, items, found.batches)
     works = {"training": (sum(counted.values()), found.training)}
-    if settings["loss"] == "softmax":  # its gradients are found in its forward pass
+    if settings["loss"] in LOSSES:  # their gradients are found in the forward pass
         works["loss alone"] = counted["loss"], found.spent["loss"]
     for name, (work, spent) in works.items():
         beside = ", ".join(f"{work / spent / rate:.2f} of {PRECISIONS[kind]}" for kind, rate in found.rates.items())

@@ -13,6 +13,7 @@ from tastemaker.models.base import DenseRecommender
 
 SMALL: Final[Mapping[str, Mapping[str, Any]]] = {
     "sasrec": {
+        "items": "ids",
         "dimensions": 16,
         "dropout": 0.1,
         "max_length": 12,

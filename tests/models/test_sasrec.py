@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tastemaker.core.errors import ModelError
+from tastemaker.core.errors import AssetError, ModelError
 from tastemaker.core.query import Event, Query, QueryBatch, as_events
 from tastemaker.core.run import Run
 from tastemaker.data import Catalogue, leave_one_out
@@ -19,6 +19,7 @@ from tastemaker.data.dataset import Dataset
 from tastemaker.data.interactions import Interactions
 from tastemaker.models.sasrec import LOSSES, SASRec, decided
 from tastemaker.models.sequence_inference import last_states
+from tastemaker.models.text_vectors import TextVectors
 
 pytestmark = pytest.mark.needs_extra("torch")
 torch = pytest.importorskip("torch")
@@ -204,3 +205,17 @@ def test_what_is_left_open_is_decided_by_the_data() -> None:
     assert decided(SASRec().settings(), described())["items"] == "both"
     given = decided(SASRec(blocks=3, dropout=0.0, items="text", loss="bce").settings(), described())
     assert (given["blocks"], given["dropout"], given["items"], given["loss"]) == (3, 0.0, "text", "bce")
+
+
+def test_without_its_encoder_ids_have_to_do_unless_texts_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*given: object) -> TextVectors:
+        raise AssetError("all-minilm-l6-v2 cannot be fetched")
+
+    monkeypatch.setattr(TextVectors, "of", gone)
+    said: list[str] = []
+    model = SASRec(**{**SMALL, "items": None, "epochs": 1}).fit(described(), run=Run(notify=said.append))
+    assert model.settings_["items"] == "ids"
+    assert not model.capabilities.cold_items
+    assert "reads no texts" in said[0]
+    with pytest.raises(AssetError):
+        SASRec(**{**SMALL, "items": "both", "epochs": 1}).fit(described())

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tastemaker.core.errors import DataError, MissingExtraError
+from tastemaker.core.errors import AssetError, DataError, MissingExtraError
 from tastemaker.core.run import Advance, Run
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
@@ -111,10 +111,12 @@ class Hybrid(LearnedFusion):
             own = run if left is None else replace(run, minutes=max(left, _INSTANT))
             try:
                 fitted[name] = source.fit(train, valid, run=own)
-            except (DataError, MissingExtraError) as error:
+            except (AssetError, DataError, MissingExtraError) as error:
                 self._say(name, False, f"{error.message}. {error.remedy}" if error.remedy else error.message)
                 continue
-            self._say(name, True, "fitted", time.perf_counter() - started)
+            before = float(getattr(source, "spared_seconds_", 0.0))
+            self.spared_seconds_ += before
+            self._say(name, True, "fitted", time.perf_counter() - started + before)
         if not fitted:
             raise DataError("none of the parts could be fitted", where="; ".join(self.left_out_.values()))
         self.sources = fitted
@@ -185,6 +187,9 @@ class Hybrid(LearnedFusion):
         return every
 
     def _drop(self, names: Sequence[str]) -> None:
+        for name in names:
+            if self.parts_[name].kept:  # nothing was chosen: the weights were given
+                self.parts_[name] = replace(self.parts_[name], kept=False, why="has no weight")
         self.sources = {name: source for name, source in self.sources.items() if name not in names}
         self.weights_ = {name: self.weights_[name] for name in self.sources}
         self.settings_ |= {"weights": self.weights_}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time as clock
 from collections.abc import Mapping
 from inspect import signature
 from typing import Any, ClassVar, Final
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tastemaker.core.errors import MissingExtraError, ModelError, nearest
+from tastemaker.core.errors import AssetError, MissingExtraError, ModelError, nearest
 from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.core.recommender import Capabilities
@@ -94,6 +95,7 @@ class SASRec(FactorModel):
     Attributes:
         network_: Weights of the transformer, by torch's names.
         training_: What is known of each epoch.
+        spared_seconds_: What epochs took that an interrupted training had done before.
     """
 
     name: ClassVar[str] = "sasrec"
@@ -108,11 +110,12 @@ class SASRec(FactorModel):
         "negatives": Integer(64, 4096, log=True),
         "learning_rate": Real(1e-4, 1e-2, log=True),
         "batch_events": Integer(256, 8192, log=True),
-        "time": Choice(tuple(TIMES)),
+        "time": Choice(("none", "gaps", "calendar", "both")),
     }
 
     network_: dict[str, NDArray[np.float32]]
     training_: list[dict[str, Any]]
+    spared_seconds_: float = 0.0
 
     def __init__(
         self,
@@ -187,6 +190,7 @@ class SASRec(FactorModel):
             import torch  # noqa: F401
         except ImportError as error:
             raise MissingExtraError("training 'sasrec'", "torch") from error
+        settings = self._read_texts(train, settings, run)
         self._run, self.settings_ = run, settings
         self.capabilities = Capabilities(cold_items=settings["items"] != "ids")
         self._valid = None
@@ -198,22 +202,29 @@ class SASRec(FactorModel):
     def _factorise(self, train: Dataset, settings: Settings, run: Run) -> None:
         from tastemaker.models.sequence_training import SequenceTask, train_sequences
 
-        texts = self._read_texts(train, settings, run)
-        task = SequenceTask(train, settings, run, self._valid, self, texts)
+        task = SequenceTask(train, settings, run, self._valid, self, self._described)
+        began = clock.perf_counter()
         trained = train_sequences(task, settings, run, self.name, _identity(train, settings, run))
+        self.spared_seconds_ = max(0.0, trained.seconds - (clock.perf_counter() - began))
         self._take(task.weights())
         self.training_ = trained.log
         self.settings_tried_ = sum("value" in entry for entry in trained.log)
         self.settings_ = {**settings, "best_epoch": trained.best_epoch, "threads": trained.threads}
 
-    def _read_texts(self, train: Dataset, settings: Settings, run: Run) -> NDArray[np.float32] | None:
-        """Return the vectors of the items' texts where they are read."""
+    def _read_texts(self, train: Dataset, settings: Settings, run: Run) -> Settings:
+        """Encode the items' texts where they are read; where that was left open and cannot be done, ids have to do."""
         self._texts_of, self._described = None, None
         if settings["items"] == "ids":
-            return None
-        self._texts_of = TextVectors.of(train, self.encoder, self.template, run)
-        self._described = self._texts_of.items(train.catalogue, train.items.ids, run)
-        return self._described
+            return settings
+        try:
+            self._texts_of = TextVectors.of(train, self.encoder, self.template, run)
+            self._described = self._texts_of.items(train.catalogue, train.items.ids, run)
+        except (AssetError, MissingExtraError) as error:
+            if self.items is not None:
+                raise
+            run.notify(f"'{self.name}' reads no texts: {error.message}")
+            return {**settings, "items": "ids"}
+        return settings
 
     def _take(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Take over the weights of a network; items without events get the vector of their text, or none."""

@@ -225,7 +225,7 @@ def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: 
         attempts,
         ready.split,
         ks=tuple(setting.ks),
-        run=replace(bench.run, seed=cell.seeds[0], output=bench.work / "trainings" / code[:16] if keep else None),
+        run=replace(bench.run, seed=cell.seeds[0], output=_trainings(bench, code) if keep else None),
         seeds=tuple(cell.seeds),
         baseline=cell.baseline,
         candidates=setting.candidates,
@@ -243,6 +243,11 @@ def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: 
         differences=differences(_pairs(cell), rows.found, ready.split, setting.ks, cell.seeds[0]),
         machine=machine(comparison),
     )
+
+
+def _trainings(bench: Bench, code: str) -> Path | None:
+    """Return where trainings of this code are kept; nowhere where all is to be measured anew."""
+    return None if bench.again else bench.work / "trainings" / code[:16]
 
 
 def _refit(setting: Setting) -> dict[str, Any]:
