@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tastemaker.core.errors import ConfigError
@@ -64,6 +64,7 @@ def test_fields_are_named_once_those_in_brackets_as_well() -> None:
     assert Template.of("{a} {b}[ {c}[ {a}]]. {d}").fields == ("a", "b", "c", "d")
 
 
+@example("; ;", {})
 @given(st.text(alphabet="ab{}[]().,; \n", max_size=30), st.dictionaries(st.sampled_from("ab"), st.text(max_size=9)))
 def test_any_text_is_filled_or_refused(template: str, values: dict[str, str]) -> None:
     try:

@@ -128,7 +128,7 @@ class Template:
         """Return the text with the values; nothing if there are fields and none of them has a value."""
         if self.fields and not any(map(values.get, self.fields)):
             return ""
-        return " ".join(said for clause in self.clauses if (said := _tidy(clause.filled(values)))).rstrip(";")
+        return " ".join(said for clause in self.clauses if (said := _tidy(clause.filled(values)))).rstrip("; ")
 
 
 def _tidy(said: str) -> str:
