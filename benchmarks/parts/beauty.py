@@ -110,7 +110,10 @@ def beauty(asked: argparse.Namespace, threads: int) -> None:
         data = data.where(data.sequences.user_of_event() % 10 == 0)
     split, record = leave_one_out(data), None if asked.quick else long_run()
     wanted = [*asked.reach, *([record[2]] if record else [])]
-    settings = {**SASRec(**{"items": "ids", **asked.settings}).settings(), **({"epochs": 3} if asked.quick else {})}
+    settings = {
+        **SASRec(**{"items": "ids", "loss": "sampled", **asked.settings}).settings(),
+        **({"epochs": 3} if asked.quick else {}),
+    }
     steps = curve(split, settings, max(wanted), threads)
     own, checked = (median(getattr(step, name) for step in steps) for name in ("training", "validating"))
     print(f"{data.name}, leave-one-out, {len(data.interactions):,} events, {len(split.valid):,} validation queries")

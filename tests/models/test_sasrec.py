@@ -17,6 +17,7 @@ from tastemaker.core.run import Run
 from tastemaker.data import Catalogue, leave_one_out
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.interactions import Interactions
+from tastemaker.models import sasrec
 from tastemaker.models.sasrec import LOSSES, SASRec, decided
 from tastemaker.models.sequence_inference import last_states
 from tastemaker.models.text_vectors import TextVectors
@@ -190,7 +191,7 @@ def test_settings_out_of_range_are_named(settings: dict[str, Any], said: str) ->
         SASRec(**settings).fit(RING)
 
 
-def test_what_is_left_open_is_decided_by_the_data() -> None:
+def test_what_is_left_open_is_decided_by_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
     short = decided(SASRec().settings(), RING)
     assert {name: short[name] for name in ("blocks", "dropout", "max_length", "loss", "batch_events", "items")} == {
         "blocks": 1,
@@ -200,8 +201,10 @@ def test_what_is_left_open_is_decided_by_the_data() -> None:
         "batch_events": 1000,
         "items": "ids",
     }
-    long = decided(SASRec(negatives=5).settings(), rounds(people=4, length=60))
-    assert (long["blocks"], long["dropout"], long["max_length"], long["loss"]) == (2, 0.2, 200, "sampled")
+    long = decided(SASRec().settings(), rounds(people=4, length=60))
+    assert (long["blocks"], long["dropout"], long["max_length"], long["batch_events"]) == (2, 0.2, 200, 4000)
+    monkeypatch.setattr(sasrec, "_FEW_ITEMS", 11)
+    assert decided(SASRec().settings(), RING)["loss"] == "sampled"
     assert decided(SASRec().settings(), described())["items"] == "both"
     given = decided(SASRec(blocks=3, dropout=0.0, items="text", loss="bce").settings(), described())
     assert (given["blocks"], given["dropout"], given["items"], given["loss"]) == (3, 0.0, "text", "bce")

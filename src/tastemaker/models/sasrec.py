@@ -33,6 +33,9 @@ from tastemaker.models.text_vectors import TextVectors
 LOSSES: Final = ("softmax", "sampled", "gbce", "bce", "bpr")
 ITEMS: Final = ("ids", "text", "both")
 _PROJECT: Final = "project."
+_FEW_ITEMS: Final = 20_000
+"""Up to so many the softmax is over all items: it learns better than from a sample, at twice the time."""
+
 _LONG: Final = 50
 """Events of a person on average from which on histories are long."""
 _ROWS: Final = 20
@@ -71,8 +74,8 @@ class SASRec(FactorModel):
         dropout: Probability; ``None`` takes .2 where people have 50 events on average, else .4.
         max_length: How many of the latest events are read; ``None`` takes 200 where people have 50 on
             average, else 50.
-        loss: ``softmax`` (over all items), ``sampled``, ``gbce``, ``bce`` or ``bpr``; ``None`` takes the first where
-            there are at most twice as many items as negatives, else the second.
+        loss: ``softmax`` (over all items), ``sampled``, ``gbce``, ``bce`` or ``bpr``; ``None`` takes the first for
+            up to 20,000 items, else the second.
         negatives: Drawn uniformly for each batch (``sampled``) or target; the full softmax needs none.
         calibration: ``t`` of gBCE.
         learning_rate: Adam's.
@@ -294,8 +297,8 @@ class SASRec(FactorModel):
 def decided(settings: Settings, train: Dataset) -> Settings:
     """Return settings with what was left open decided by the data, without any trial.
 
-    Long histories take more blocks, less dropout and larger batches than short ones; a sample of negatives that is
-    half the catalogue saves nothing; texts are read where there are any.
+    Long histories take more blocks, less dropout and larger batches than short ones; the softmax is over all items
+    until that takes too long; texts and times are read where there are any.
     """
     people = np.diff(train.sequences.indptr)
     long = len(train.sequences.codes) >= _LONG * max(int((people > 0).sum()), 1)
@@ -305,7 +308,7 @@ def decided(settings: Settings, train: Dataset) -> Settings:
         "blocks": 2 if long else 1,
         "dropout": 0.2 if long else 0.4,
         "max_length": longest,
-        "loss": "softmax" if len(train.items) <= 2 * settings["negatives"] else "sampled",
+        "loss": "softmax" if len(train.items) <= _FEW_ITEMS else "sampled",
         "batch_events": _ROWS * longest,
         "items": "both" if words else "ids",
         "time": "gaps",

@@ -82,7 +82,7 @@ CHOICES = Cell(
     models={
         **COUNTS,
         "sasrec-ids": sasrec(**PAPER),
-        "softmax": sasrec(**PAPER, loss="softmax"),
+        "sampled": sasrec(**PAPER, loss="sampled"),
         "gbce": sasrec(**PAPER, loss="gbce", negatives=256),
         "bce": sasrec(**PAPER, loss="bce", negatives=1),
         "ligr": sasrec(**PAPER, layout="ligr"),
@@ -96,7 +96,7 @@ CHOICES = Cell(
     parts=PARTS,
     expectations=[
         Beats(model="sasrec-ids", other="bce", metric="ndcg@10"),
-        Beats(model="softmax", other="bce", metric="ndcg@10"),
+        Beats(model="sasrec-ids", other="sampled", metric="ndcg@10"),
         Beats(model="ligr", other="sasrec-ids", metric="ndcg@10"),
         Beats(model="gaps", other="sasrec-ids", metric="ndcg@10"),
         Beats(model="both", other="sasrec-ids", metric="ndcg@10"),
