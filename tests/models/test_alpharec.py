@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 from scipy import sparse
 
+from tastemaker.blocks.graph import normalised, propagate
 from tastemaker.core.errors import ModelError
 from tastemaker.core.query import Query, QueryBatch, as_events
 from tastemaker.data import Catalogue, Dataset, joined, leave_one_out
 from tastemaker.models import AlphaRec, load_model
 from tastemaker.models.alpharec_training import Training
 from tastemaker.models.contrastive import directions, mapped, start
-from tastemaker.models.graph import normalised, propagate
 from tastemaker.models.item_to_item import interaction_matrix
 from tastemaker.models.refit import unfitted_copy
 from tastemaker.testing import small_shop

@@ -1,1 +1,1 @@
-"""Parts of neural networks, in torch; no part knows a paper's name, a data set or a training loop."""
+"""Parts of neural networks, in torch, and codes and graphs in NumPy; no part knows a paper or a training loop."""

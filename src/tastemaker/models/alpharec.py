@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tastemaker.blocks.graph import handed_on, normalised, propagate
 from tastemaker.core.errors import ModelError, nearest
 from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contribution, Contributions
@@ -24,7 +25,6 @@ from tastemaker.models import storage
 from tastemaker.models.alpharec_training import Training
 from tastemaker.models.base import Scores, Settings
 from tastemaker.models.contrastive import Weights, directions, mapped, start
-from tastemaker.models.graph import handed_on, normalised, propagate
 from tastemaker.models.history import AGE_DECAYS, History
 from tastemaker.models.item_to_item import interaction_matrix
 from tastemaker.models.linear_solvers import products
@@ -56,7 +56,7 @@ class AlphaRec(VectorModel):
     """Language representations as the only ones (Sheng et al., 2025): no vector belongs to an item's or person's id.
 
     An item is the frozen vector of its text, a person the mean of their items. A learnt map ``f`` shortens both; what
-    comes out is averaged over the graph of who touched what (`tastemaker.models.graph.propagate`), and the score is a
+    comes out is averaged over the graph of who touched what (`tastemaker.blocks.graph.propagate`), and the score is a
     cosine. ``f`` is learnt so that people are nearer to what they touched than to items drawn uniformly, the same
     ones for all pairs of a batch (`tastemaker.models.contrastive.infonce`).
 
@@ -86,7 +86,7 @@ class AlphaRec(VectorModel):
 
     Attributes:
         item_factors_: Directions of the items after map and graph, float32 ``[n, d]``.
-        handed_on_: What items hand on to newcomers (`tastemaker.models.graph.handed_on`), float32 ``[n, d]``.
+        handed_on_: What items hand on to newcomers (`tastemaker.blocks.graph.handed_on`), float32 ``[n, d]``.
         map_: Weights of ``f``.
     """
 

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tastemaker.blocks.graph import normalised, propagate
 from tastemaker.models.contrastive import Adam, Floats, Pass, Weights, infonce
-from tastemaker.models.graph import normalised, propagate
 
 
 class Training:
     """Learns a map of vectors from who touched what.
 
-    A linear map may come before or after the graph (see `tastemaker.models.graph.propagate`). It comes after it, so
+    A linear map may come before or after the graph (see `tastemaker.blocks.graph.propagate`). It comes after it, so
     that the long vectors go along the graph once and a step looks at those of its batch only; a map of two layers
     comes before it, so that a step maps all vectors and sends them along the graph and back.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from tastemaker.models.graph import handed_on, layers_of, normalised, propagate
+from tastemaker.blocks.graph import handed_on, layers_of, normalised, propagate
 
 
 def example(people: int = 7, items: int = 5, seed: int = 0) -> sparse.csr_array:
