@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -107,7 +107,16 @@ class ContentKNN(ItemToItem):
         return self._scored(queries, self._decay)
 
     def _scored(self, queries: QueryBatch, decay: str) -> Scores:
-        return dense(self._profile(queries, decay) @ self.vectors_.T) + self._prior
+        return dense(self._profile(queries, decay) @ self._by_term) + self._prior
+
+    @cached_property
+    def _by_term(self) -> sparse.csr_array:
+        """The vectors turned round once, and not for every question, float32 ``[t, n]``."""
+        return sparse.csr_array(self.vectors_.T)
+
+    def _forget_caches(self) -> None:
+        super()._forget_caches()
+        self.__dict__.pop("_by_term", None)
 
     def _candidates(
         self, train: Dataset, sample: HeldOut, combinations: list[Settings]

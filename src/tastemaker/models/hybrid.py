@@ -265,7 +265,7 @@ class _Growth:
             order.append(best)
             for place in order:
                 again, found = asked.best_step(weights, place)
-                if again.all(where=np.isin(np.arange(count), order)) and found.mean() > current.mean():
+                if found.mean() > current.mean():
                     weights, current = again, found
         told = [rounded(weight) for weight in weights * unit / unit[first]]
         return cls(told, order, alone, gains.tolist(), errors.tolist(), float(current.mean()), asked.tried)
@@ -285,11 +285,10 @@ class _Asked:
         return self.pool.people(self.scores @ (weights * self.unit).astype(np.float32), self.run.rng("ties"))
 
     def best_step(self, weights: Floats, place: int) -> tuple[Floats, Floats]:
-        """Return the weights with the best one for a part, and NDCG@10 of each person."""
+        """Return the weights with the best one above 0 for a part, and NDCG@10 of each person."""
         found: list[tuple[Floats, Floats]] = []
-        for step in STEPS:
+        for step in filter(None, STEPS):
             trial = weights.copy()
             trial[place] = step
-            if step and trial.any():
-                found.append((trial, self.people(trial)))
+            found.append((trial, self.people(trial)))
         return max(found, key=lambda each: each[1].mean())

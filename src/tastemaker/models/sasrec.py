@@ -303,7 +303,9 @@ def decided(settings: Settings, train: Dataset) -> Settings:
     people = np.diff(train.sequences.indptr)
     long = len(train.sequences.codes) >= _LONG * max(int((people > 0).sum()), 1)
     longest = settings["max_length"] or (200 if long else 50)
-    words = any(item_texts(train.catalogue, train.items.ids.tolist(), settings["template"] or None))
+    words = settings["items"] is None and any(
+        item_texts(train.catalogue, train.items.ids.tolist(), settings["template"] or None)
+    )
     by_data: Settings = {
         "blocks": 2 if long else 1,
         "dropout": 0.2 if long else 0.4,

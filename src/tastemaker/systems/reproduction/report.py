@@ -8,7 +8,7 @@ from typing import Final
 
 from tastemaker.data.sources.registry import SOURCES
 from tastemaker.evaluation.bootstrap import Interval
-from tastemaker.evaluation.comparison import Comparison
+from tastemaker.evaluation.comparison import BASELINE, Comparison
 from tastemaker.evaluation.conventions import METRICS
 from tastemaker.evaluation.rows import Row
 from tastemaker.evaluation.wording import budgets
@@ -144,7 +144,9 @@ def _rows(cell: Cell, comparison: Comparison) -> Iterator[str]:
     columns = [name for name in (cell.columns or (headline, f"hr@{k}")) if name != headline]
     several = any(row.spread is not None for row in comparison.done())
     spread = ["sd over seeds"] if several else []
-    yield _line("row", headline, "against counts", *spread, *columns, "settings tried", "time", "memory")
+    yield _line(
+        "row", headline, f"against {_baseline(comparison)}", *spread, *columns, "settings tried", "time", "memory"
+    )
     yield _line("---", *["--:"] * (5 + len(spread) + len(columns)))
     best = comparison.best()
     for row in comparison.rows:
@@ -167,8 +169,12 @@ def _rows(cell: Cell, comparison: Comparison) -> Iterator[str]:
 def _against(row: Row, comparison: Comparison) -> str:
     known = row.vs_baseline.get(comparison.headline_metric)
     if known is None:
-        return "counts" if row.model == comparison.baseline else NOTHING
+        return _baseline(comparison) if row.model == comparison.baseline else NOTHING
     return _bounded(known, sign=True) + (" \\*" if row.clear(comparison.headline_metric) else "")
+
+
+def _baseline(comparison: Comparison) -> str:
+    return "counts" if comparison.baseline == BASELINE else comparison.baseline
 
 
 def _parts(cell: Cell, comparison: Comparison) -> Iterator[str]:
