@@ -4,6 +4,10 @@
 best. Its recipe is RecBole's own (``recbole/properties/model/SASRec.yaml`` and ``overall.yaml``) except where a line
 below says so. One line of JSON per epoch.
 
+``--parts N`` is for the long run alone, never for a time that is compared: each batch is taken in N parts by length of
+history, each cut to its longest, so that little padding is multiplied. The gradient is that of the whole batch, up to
+rounding and to which numbers dropout draws; with 8 parts an epoch takes about a quarter of the time.
+
 The log that it reads is in RecBole's own form, with the place in the person's history for a timestamp, so that its
 leave-one-out is ours, ties included.
 """
@@ -81,11 +85,30 @@ def masked_ndcg(model: Any, data: Any) -> float:
     return float(torch.cat(gains).mean())
 
 
+class InParts(SASRec):  # type: ignore[misc]
+    """RecBole's SASRec, its loss worked out in parts of similar length: the same loss with less padding."""
+
+    parts = 1
+
+    def calculate_loss(self, interaction: Any) -> torch.Tensor:
+        """Return the mean loss of the batch; a place behind a history's end is never attended to from inside it."""
+        if self.parts == 1:
+            return super().calculate_loss(interaction)
+        lengths = interaction[self.ITEM_SEQ_LEN]
+        losses: list[torch.Tensor] = []
+        for rows in torch.argsort(lengths).chunk(self.parts):
+            states = self.forward(interaction[self.ITEM_SEQ][rows, : int(lengths[rows].max())], lengths[rows])
+            loss = self.loss_fct(states @ self.item_embedding.weight.T, interaction[self.POS_ITEM_ID][rows])
+            losses.append(loss * (len(rows) / len(lengths)))
+        return torch.stack(losses).sum()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("log", type=Path)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--patience", type=int, default=10, help="RecBole's stopping_step; its own default is 10")
+    parser.add_argument("--parts", type=int, default=1, help="take each batch in so many parts by length")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=2020)
     parser.add_argument(
@@ -114,13 +137,15 @@ def main() -> None:
         init_seed(given.seed, reproducibility=True)
         dataset = create_dataset(config)
         training, validation, _ = data_preparation(config, dataset)
-        model = SASRec(config, training.dataset)
+        model = InParts(config, training.dataset)
+        model.parts = given.parts
         trainer = Trainer(config, model)
         recipe = {
             "rival": f"recbole {metadata.version('recbole')}",
             "torch": metadata.version("torch"),
             "threads": given.threads,
             "products": given.products,
+            "parts": given.parts,
             "rows": len(training.dataset),
             "steps": len(training),
             **{key: config[key] for key in SAID},
