@@ -93,7 +93,8 @@ class InParts(SASRec):  # type: ignore[misc]
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """Return the mean loss of the batch; a place behind a history's end is never attended to from inside it."""
         if self.parts == 1:
-            return super().calculate_loss(interaction)
+            whole: torch.Tensor = super().calculate_loss(interaction)
+            return whole
         lengths = interaction[self.ITEM_SEQ_LEN]
         losses: list[torch.Tensor] = []
         for rows in torch.argsort(lengths).chunk(self.parts):

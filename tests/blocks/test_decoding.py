@@ -16,7 +16,7 @@ from tastemaker.core.errors import ConfigError, ModelError
 pytestmark = pytest.mark.needs_extra("torch")
 torch = pytest.importorskip("torch")
 
-from tastemaker.blocks.decoding import OVERS, beam, score_items  # noqa: E402
+from tastemaker.blocks.decoding import OVERS, beam, score_all, score_items  # noqa: E402
 from tastemaker.blocks.encoder_decoder import EncoderDecoder, Stepper  # noqa: E402
 
 START, VOCABULARY, QUERIES = 9, 10, 4
@@ -241,3 +241,26 @@ def test_an_encoder_decoder_finds_what_it_scores_teacher_forced(over: Any) -> No
     np.testing.assert_allclose(scores, wanted, atol=1e-5)
     found = beam(Stepper(model, memory, mask), trie, 3, 5, len(codes), start=START, over=over)
     np.testing.assert_array_equal(found.items, np.argsort(-np.array(wanted), axis=1)[:, :5])
+
+
+@pytest.mark.parametrize("over", OVERS)
+def test_all_items_at_once_have_the_scores_of_each_alone(trie: Trie, over: Any) -> None:
+    found = score_all(Story(), trie, QUERIES, start=START, over=over)
+    assert found.dtype == np.float32
+    for query in range(QUERIES):
+        wanted = exhaustive(trie, query, over)
+        assert found[query].tolist() == pytest.approx([wanted[item] for item in range(len(trie.codes))], abs=1e-4)
+
+
+def test_all_items_of_a_subset_are_scored_and_no_others(trie: Trie) -> None:
+    found = score_all(Story(), trie.subset([3, 7, 24]), QUERIES, start=START, over="legal")
+    assert np.flatnonzero(np.isfinite(found[0])).tolist() == [3, 7, 24]
+    assert np.exp(found).sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_scores_of_all_items_that_are_no_numbers_are_an_error(trie: Trie) -> None:
+    def broken(tokens: Any, rows: Any) -> Any:
+        return torch.full((len(tokens), VOCABULARY), math.nan)
+
+    with pytest.raises(ModelError, match="no numbers"):
+        score_all(broken, trie, 2, start=START)

@@ -22,10 +22,11 @@ from tastemaker.blocks.indexers import (
     Semantic,
     Titles,
     co_occurrences,
+    make_indexer,
 )
 from tastemaker.blocks.quantiser import ResidualKMeans
 from tastemaker.blocks.trie import Trie
-from tastemaker.core.errors import DataError, ModelError
+from tastemaker.core.errors import ConfigError, DataError, ModelError
 from tastemaker.core.run import Run
 from tastemaker.data import Catalogue, Dataset
 from tastemaker.data.splits.last import leave_one_out
@@ -264,3 +265,31 @@ def test_a_catalogue_without_categories_says_what_else_there_is() -> None:
 def test_indexers_need_no_torch() -> None:
     program = "import sys, tastemaker.blocks.indexers, tastemaker.blocks.trie; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_digits_in_a_larger_base_are_fewer() -> None:
+    codes = digit_codes([8668, 7, 100], base=100)
+    assert [codes.text(item) for item in range(3)] == ["86 68 <end>", "07 <end>", "01 00 <end>"]
+    fixed = digit_codes([8668, 7], width=3, base=100)
+    assert [fixed.text(item) for item in range(2)] == ["00 86 68", "00 00 07"]
+    assert numbers_of(codes, 100).tolist() == [8668, 7, 100]
+    assert numbers_of(fixed, 100).tolist() == [8668, 7]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 6])
+def test_a_base_left_open_is_the_smallest_that_does(width: int) -> None:
+    data = Dataset.of(log())
+    count = len(data.items)
+    codes = Digits(width=width, base=0).fit(data)
+    assert codes.tokens.shape == (count, width)
+    assert codes.vocabulary**width >= count > (codes.vocabulary - 1) ** width
+    assert sorted(numbers_of(codes, codes.vocabulary).tolist()) == list(range(count))
+
+
+def test_indexers_go_by_name() -> None:
+    assert make_indexer("random") == Digits("random", 2, 0)
+    assert make_indexer({"name": "hybrid", "clusters": 5}) == Collaborative(clusters=5, own_tokens=True)
+    with pytest.raises(ConfigError, match=r"no indexer 'sematic'.*semantic"):
+        make_indexer("sematic")
+    with pytest.raises(ConfigError, match=r"cannot be made.*clusters"):
+        make_indexer({"name": "random", "clusters": 5})

@@ -107,6 +107,26 @@ def test_a_batch_without_words_has_no_texts() -> None:
     assert QueryBatch.of([Query(), Query()]).texts is None
 
 
+def test_candidates_are_places_in_the_dictionary_in_the_order_of_their_ids() -> None:
+    asked = [
+        Query(history=as_events(["b", "x"]), candidates=frozenset({"c", "a", "b"})),
+        Query(history=as_events(["x"])),
+        Query(candidates=frozenset({"x"})),
+    ]
+    batch = QueryBatch.of(asked)
+    assert batch.candidates is not None
+    assert batch.candidates.dtype == np.int32
+    named = [[None if place < 0 else batch.dictionary[place] for place in row] for row in batch.candidates]
+    assert named == [["a", "b", "c"], [None] * 3, ["x", None, None]]
+    assert batch.dictionary[batch.codes].tolist() == ["b", "x", "x"]
+    assert batch.dictionary.tolist()[:2] == ["b", "x"]
+    assert len(set(batch.dictionary)) == len(batch.dictionary) == 4
+
+
+def test_a_batch_without_candidates_has_none() -> None:
+    assert QueryBatch.of([Query(), Query(history=as_events(["a"]))]).candidates is None
+
+
 def test_an_empty_batch_is_a_batch() -> None:
     batch = QueryBatch.of([])
     assert len(batch) == 0
@@ -117,7 +137,11 @@ def test_an_empty_batch_is_a_batch() -> None:
 
 @pytest.mark.parametrize("block", [slice(1, 3), np.asarray([2, 0]), np.asarray([True, False, True])])
 def test_a_block_of_a_batch_shares_its_columns(block: Any) -> None:
-    queries = [Query(history=as_events(["a", "b"]), text="x"), Query(), Query(history=as_events(["c"]), user_id="u")]
+    queries = [
+        Query(history=as_events(["a", "b"]), text="x", candidates=frozenset({"a"})),
+        Query(),
+        Query(history=as_events(["c"]), user_id="u", candidates=frozenset({"c", "d"})),
+    ]
     whole = QueryBatch.of(queries)
     part = whole[block]
     chosen = np.arange(3)[block]
@@ -125,6 +149,10 @@ def test_a_block_of_a_batch_shares_its_columns(block: Any) -> None:
     assert part.lengths().tolist() == whole.lengths()[chosen].tolist()
     assert part.user_ids.tolist() == [queries[place].user_id for place in chosen]
     assert part.texts == tuple(queries[place].text for place in chosen)
+    assert part.candidates is not None
+    assert whole.candidates is not None
+    assert part.candidates.tolist() == whole.candidates[chosen].tolist()
+    assert whole.saying(["y"] * 3).candidates is whole.candidates
 
 
 @st.composite

@@ -231,7 +231,7 @@ def test_negative_sparse_scores_are_refused(ask: Ask) -> None:
 
 def test_lists_need_dense_scores(ask: Ask) -> None:
     held = ask([0], items=3)
-    with pytest.raises(ModelError, match="sparse scores where lists"):
+    with pytest.raises(ModelError, match="sparse scores where an array"):
         rank_targets(lambda batch: sparse.csr_array((1, 3)), held, held.queries.dictionary, k=2)
 
 

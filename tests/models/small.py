@@ -21,11 +21,23 @@ SMALL: Final[Mapping[str, Mapping[str, Any]]] = {
         "learning_rate": 0.02,
         "batch_events": 200,
         "epochs": 10,
-    }
+    },
+    "generative": {
+        "dimensions": 32,
+        "heads": 2,
+        "hidden": 32,
+        "blocks": 1,
+        "learning_rate": 0.01,
+        "warmup": 5,
+        "batch_tokens": 400,
+        "epochs": 30,
+        "prompts": "bare",
+        "indexer": "item-token",
+    },
 }
 """Name of a model -> hyper-parameters, where the usual ones take too long."""
 
-NEEDS: Final = {"sasrec": "torch"}
+NEEDS: Final = {"sasrec": "torch", "generative": "torch"}
 """Name of a model -> the extra, and the module, without which it cannot be fitted."""
 
 

@@ -23,7 +23,7 @@ from tastemaker.core.run import Run
 from tastemaker.data import Dataset, HeldOut
 from tastemaker.evaluation.rows import Row
 from tastemaker.models import Popularity, SequentialRules
-from tastemaker.systems.reproduction import Beats, Bench, Cell, Record, System, Trial, read_record, run_cell
+from tastemaker.systems.reproduction import Beats, Bench, Cell, Record, System, Trial, read_record, report, run_cell
 from tastemaker.systems.reproduction.records import Pair
 
 Make = Callable[..., Any]
@@ -185,6 +185,56 @@ def test_differences_that_are_expected_are_those_of_the_comparison(system: Syste
         assert [found.value, found.low, found.high] == pytest.approx([known.value, known.low, known.high])
     assert [each.verdict(record).word for each in pairs] == ["does not hold", "does not hold", "not run"]
     assert record.differences[Pair("reversed", "sequential-rules", "ndcg@10")].high < 0
+
+
+def sampling(system: System, **knobs: Any) -> Cell:
+    """Return the quick cell with answers ranked among sampled negatives."""
+    setting = replace(system.cells[0].setting, **{"candidates": "uniform", "negatives": 6, **knobs})
+    return replace(system.cells[0], setting=setting)
+
+
+def test_a_cell_may_rank_among_sampled_negatives_and_its_record_and_report_say_so(
+    system: System, bench: Bench, fits: list[str]
+) -> None:
+    cell = sampling(system, negative_seeds=(0, 3))
+    changed = replace(system, cells=(cell,))
+    record = run_cell(changed, cell, bench).record
+    assert record is not None
+    assert (record.comparison.knobs["negatives"], record.comparison.knobs["negative_seeds"]) == (6, [0, 3])
+    assert row_of(record, "sequential-rules").metrics["hr@10"].value == 1.0  # of seven candidates all are shown
+    again = read_record(bench.out, "tiny", "quick")
+    assert again is not None
+    assert again.to_json() == record.to_json()
+    assert run_cell(changed, cell, bench).status == "up to date"
+    text = report(changed, {"quick": record})
+    assert "Each answer is ranked among 6 sampled negatives, not the whole catalogue." in text
+    assert "cannot be compared with those of a ranking of the whole catalogue" in text
+    assert "negatives: 6; negative seeds: 0, 3;" in text
+    assert fits == ["counts", "reversed"]
+
+
+def test_a_row_among_other_candidates_is_another_row(system: System, bench: Bench, fits: list[str]) -> None:
+    run_cell(system, system.cells[0], bench)
+    for cell in (sampling(system), sampling(system, negatives=7), sampling(system, negative_seeds=(0,))):
+        assert run_cell(replace(system, cells=(cell,)), cell, bench).status == "measured"
+    assert len(fits) == 8
+
+
+def test_differences_among_sampled_negatives_are_those_of_the_comparison(system: System, bench: Bench) -> None:
+    pairs = (
+        Beats(model="reversed", other="sequential-rules", metric="ndcg@5"),
+        Beats(model="reversed", other="sequential-rules", metric="ndcg@10", part="popularity: tail"),
+    )
+    several: dict[str, Any] = {"protocol": "user-ratio", "knobs": {"test": 0.4}, "negatives": 20}
+    for knobs in ({}, several):
+        cell = replace(sampling(system, **knobs), expectations=pairs)
+        record = run_cell(replace(system, cells=(cell,)), cell, bench).record
+        assert record is not None
+        row = row_of(record, "reversed")
+        tail = next(part for part in row.slices if part.name == "tail")
+        for pair, known in ((pairs[0], row.vs_baseline["ndcg@5"]), (pairs[1], tail.vs_baseline["ndcg@10"])):
+            found = record.differences[pair.pair]
+            assert [found.value, found.low, found.high] == pytest.approx([known.value, known.low, known.high])
 
 
 PROGRAM = """

@@ -170,6 +170,59 @@ def score_items(
     return scores
 
 
+def score_all(
+    step: StepFunction,
+    trie: Trie,
+    queries: int,
+    *,
+    start: int,
+    over: Over = "vocabulary",
+    device: torch.device | str = "cpu",
+) -> NDArray[np.float32]:
+    """Return the log-probability of every item's code, exactly, float32 ``[q, n]``.
+
+    A row for each node that is no leaf goes through the model for each query: for tries with few of these, as of one
+    token an item, or of numbers in a large base. Items that a subset of a trie lacks have minus infinity.
+
+    Args:
+        step: The model, at its start.
+        trie: Codes of the items.
+        queries: ``q``, how many the model answers at once.
+        start: The token before the first.
+        over: As in `beam`.
+        device: Where the model is.
+
+    Raises:
+        ModelError: The model returns what is no number.
+    """
+    found = np.full((queries, len(trie.codes)), -np.inf, dtype=np.float32)
+    nodes, tokens, rows = np.array([trie.root]), np.array([start]), np.arange(queries)
+    known = torch.zeros((queries, 1), device=device)
+    while len(nodes):
+        with torch.no_grad():
+            logits = step(torch.from_numpy(np.tile(tokens, queries)).to(device), torch.from_numpy(rows).to(device))
+            logits = logits.view(queries, len(nodes), -1)
+            indptr, following, children = trie.allowed(nodes)
+            owners = np.repeat(np.arange(len(nodes)), np.diff(indptr))
+            at = torch.from_numpy(owners).to(device), torch.from_numpy(following.astype(np.int64)).to(device)
+            scores = logits[:, at[0], at[1]]
+            if over == "vocabulary":
+                scores = scores - logits.logsumexp(dim=2)[:, at[0]]
+            else:
+                bounds = zip(indptr[:-1].tolist(), indptr[1:].tolist(), strict=True)
+                sums = [scores[:, first:end].logsumexp(dim=1) for first, end in bounds]
+                scores = scores - torch.stack(sums, dim=1)[:, at[0]]
+            scores = scores + known[:, at[0]]
+        leaf = trie.item_of(children) != NOWHERE
+        found[:, trie.item_of(children[leaf])] = scores[:, torch.from_numpy(leaf)].cpu().numpy()
+        going = np.flatnonzero(~leaf)
+        rows = (np.arange(queries)[:, None] * len(nodes) + owners[going]).ravel()
+        nodes, tokens, known = children[going], following[going].astype(np.int64), scores[:, torch.from_numpy(going)]
+    if np.isnan(found).any():
+        raise _no_number()
+    return found
+
+
 def _reachable(trie: Trie, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return whether each query may find an item at or below each node, bool ``[q, nodes]``."""
     may: NDArray[np.bool_] = (trie.items != NOWHERE) & mask[:, np.maximum(trie.items, 0)]
@@ -210,12 +263,16 @@ def _grown(paths: _Paths, places: NDArray[np.int64], logits: Tensor, trie: Trie,
     else:
         scores -= _log_sums(scores, indptr)[owners]
     if np.isnan(scores).any():
-        raise ModelError(
-            "the model's scores of the next token are no numbers",
-            where="logits",
-            remedy="Look at its training: a loss that is NaN, a learning rate that is too high.",
-        )
+        raise _no_number()
     return _Paths(paths.queries[owners], children, tokens.astype(np.int64), rows, paths.scores[owners] + scores)
+
+
+def _no_number() -> ModelError:
+    return ModelError(
+        "the model's scores of the next token are no numbers",
+        where="logits",
+        remedy="Look at its training: a loss that is NaN, a learning rate that is too high.",
+    )
 
 
 def _log_sums(scores: NDArray[np.float64], indptr: NDArray[np.int64]) -> NDArray[np.float64]:

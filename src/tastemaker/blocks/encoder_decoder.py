@@ -19,8 +19,9 @@ from typing import Final, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, gelu, linear, relu, scaled_dot_product_attention
+from torch.nn.functional import embedding, gelu, linear, relu
 
+from tastemaker.blocks.dropout import Dropout
 from tastemaker.core.errors import ConfigError
 
 Activation = Literal["relu", "gated_gelu"]
@@ -74,7 +75,7 @@ class _Attention(nn.Module):
 
     def __init__(self, dim: int, heads: int, head_dim: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.head_dim, self.dropout = heads, head_dim, dropout
+        self.heads, self.head_dim, self.drop = heads, head_dim, Dropout(dropout)
         self.query = _matrix(dim, heads * head_dim, shrink=math.sqrt(head_dim))
         self.key = _matrix(dim, heads * head_dim)
         self.value = _matrix(dim, heads * head_dim)
@@ -93,8 +94,8 @@ class _Attention(nn.Module):
             bias: Added to the scores; broadcasts to ``[b, h, n // b * t, l]``.
         """
         queries = self._split(self.query(x).view(len(keys), -1, self.heads * self.head_dim))
-        dropout = self.dropout if self.training else 0.0
-        mixed = scaled_dot_product_attention(queries, keys, values, attn_mask=bias, dropout_p=dropout, scale=1.0)
+        # Torch's fused attention has no gradient by the bias, and falls back on these products with a slower dropout.
+        mixed = self.drop(torch.softmax(queries @ keys.transpose(2, 3) + bias, dim=-1)) @ values
         found: Tensor = self.outward(mixed.transpose(1, 2).reshape(*x.shape[:2], self.heads * self.head_dim))
         return found
 
@@ -123,7 +124,7 @@ class _Block(nn.Module):
         self.gated = activation == "gated_gelu"
         self.first = _matrix(dim, 2 * hidden if self.gated else hidden)
         self.second = _matrix(hidden, dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def attend(self, x: Tensor, bias: Tensor, past: Pair | None = None) -> tuple[Tensor, Pair]:
         """Return the stream after self-attention, and the keys and values: those of ``past``, then those of ``x``."""
@@ -229,7 +230,7 @@ class EncoderDecoder(nn.Module):
             _Block(dim, heads, width, hidden, dropout, activation, decoder=True) for _ in range(decoder_blocks)
         )
         self.encoder_norm, self.decoder_norm = _norm(dim), _norm(dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Return the vectors of tokens, int64 of any shape, as float32 ``[..., d]``."""

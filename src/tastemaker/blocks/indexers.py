@@ -7,7 +7,9 @@ numbers of the vocabulary, which are a seeded permutation within each epoch.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
@@ -16,10 +18,10 @@ from scipy import sparse
 
 from tastemaker.blocks.clustering import Vectors, spectral_tree
 from tastemaker.blocks.codes import Codes
-from tastemaker.blocks.digits import digit_codes, first_appearances, numbers_of
+from tastemaker.blocks.digits import digit_codes, first_appearances, numbers_of, smallest_base
 from tastemaker.blocks.paths import Path, extended_path_codes, path_codes
 from tastemaker.blocks.quantiser import ResidualKMeans
-from tastemaker.core.errors import DataError, ModelError
+from tastemaker.core.errors import ConfigError, DataError, ModelError, nearest
 from tastemaker.core.run import Run
 from tastemaker.data.catalogue import PATH_SEPARATOR
 from tastemaker.data.dataset import Dataset
@@ -67,7 +69,7 @@ class ItemTokens:
 
 @dataclass(frozen=True)
 class Digits:
-    """The decimal digits of a number, one token each; `digit_codes` takes numbers of one's own.
+    """The digits of a number, one token each; `digit_codes` takes numbers of one's own.
 
     Attributes:
         numbering: ``random`` draws the numbers. ``sequential`` numbers items in the order in which the training
@@ -75,23 +77,33 @@ class Digits:
             their first digits; items without events follow, by item number. Numbers over *whole* sequences would
             leak: the next, held-out item is then often the highest number of a history plus one.
         width: Digits of every number, with leading zeros; without it an end token closes each code.
+        base: Values of a digit; 0 takes as few as ``width`` digits allow. The word pieces of T5 hold one to three
+            decimal digits, so that it reads most numbers as two of them.
     """
 
     numbering: Literal["random", "sequential"] = "random"
     width: int | None = None
+    base: int = 10
 
     def fit(self, train: Dataset, vectors: Vectors | None = None, run: Run | None = None) -> Codes:
         """See `Indexer.fit`; vectors are not looked at."""
         if self.numbering == "sequential":
-            return digit_codes(first_appearances(train), self.width)
+            return self._codes(first_appearances(train))
         rng = (run or Run()).rng("item numbers")
-        return digit_codes(rng.permutation(len(train.items)), self.width)
+        return self._codes(rng.permutation(len(train.items)))
 
     def extend(self, codes: Codes, data: Dataset, vectors: Vectors | None = None) -> Codes:
         """See `Indexer.extend`; new items get the next free numbers, which the width must have room for."""
-        old = numbers_of(codes)
+        base = codes.vocabulary - (self.width is None)
+        old = numbers_of(codes, base)
         added = old.max(initial=-1) + 1 + np.arange(len(data.items) - len(codes))
-        return digit_codes(np.append(old, added), self.width)
+        return digit_codes(np.append(old, added), self.width, base)
+
+    def _codes(self, numbers: NDArray[np.int64]) -> Codes:
+        base = self.base
+        if self.width is not None and not base:
+            base = max(2, smallest_base(int(numbers.max(initial=0)) + 1, self.width))
+        return digit_codes(numbers, self.width, base)
 
 
 @dataclass(frozen=True)
@@ -235,6 +247,39 @@ class Titles:
         known = _column(data, "title")
         words = [_WORD.findall((known.get(item) or "").lower())[: self.most] for item in data.items.ids[first:]]
         return [found or ("no title",) for found in words]
+
+
+INDEXERS: Final[Mapping[str, Callable[..., Indexer]]] = {
+    "item-token": ItemTokens,
+    "digits": Digits,
+    "random": partial(Digits, "random", 2, 0),
+    "sequential": partial(Digits, "sequential", 2, 0),
+    "collaborative": Collaborative,
+    "hybrid": partial(Collaborative, own_tokens=True),
+    "semantic": Semantic,
+    "categories": Categories,
+    "title": Titles,
+}
+"""Indexers by name; those of OpenP5 (Xu et al., 2024) go by the names that they have there."""
+
+
+def make_indexer(spec: str | Mapping[str, Any]) -> Indexer:
+    """Return the indexer of a name, or of a name and arguments.
+
+    >>> make_indexer({"name": "collaborative", "clusters": 5}).clusters
+    5
+
+    Raises:
+        ConfigError: There is no such indexer, or it takes no such argument.
+    """
+    given = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = str(given.pop("name", ""))
+    if name not in INDEXERS:
+        raise ConfigError(f"there is no indexer '{name}'", where="indexer", remedy=nearest(name, INDEXERS))
+    try:
+        return INDEXERS[name](**given)
+    except TypeError as error:
+        raise ConfigError(f"the indexer '{name}' cannot be made: {error}", where="indexer") from error
 
 
 def co_occurrences(train: Dataset) -> sparse.csr_matrix:

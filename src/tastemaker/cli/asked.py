@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+
+ALL: Final = "all"
+"""The whole catalogue is ranked."""
 
 Cutoffs = Annotated[
     list[int] | None,
@@ -40,7 +43,24 @@ Groups = Annotated[
 Provider = Annotated[
     str | None, typer.Option("--provider", metavar="COLUMN", help="A column of items that says whose they are.")
 ]
-
+Candidates = Annotated[
+    str,
+    typer.Option(
+        "--candidates",
+        metavar="all|cold|uniform|popular",
+        help="What is ranked: the whole catalogue; cold items alone; or, as in some papers, each answer among items "
+        "that are drawn alike, or by their popularity.",
+    ),
+]
+Negatives = Annotated[
+    int | None,
+    typer.Option(
+        "--negatives",
+        metavar="N",
+        min=1,
+        help="With --candidates uniform or popular: how many are drawn for each answer. [default: 99]",
+    ),
+]
 NoProbes = Annotated[
     bool, typer.Option("--no-probes", help="Do not look for leaks in the data first; it takes seconds, or minutes.")
 ]
@@ -75,6 +95,12 @@ class Asked:
     latex: Path | None = None
     csv: Path | None = None
 
+    @property
+    def another_ranking(self) -> tuple[str, ...]:
+        """What is ranked, if it is not the whole catalogue."""
+        candidates = self.options.get("candidates", ALL)
+        return () if candidates == ALL else (str(candidates),)
+
     @classmethod
     def of(
         cls,
@@ -89,6 +115,8 @@ class Asked:
         csv: Path | None,
         no_probes: bool,
         examples: int,
+        candidates: str,
+        negatives: int | None,
     ) -> Asked:
         """Read the options of a command line."""
         if seen not in ("keep", "drop"):
@@ -108,5 +136,25 @@ class Asked:
             "groups": groups or (),
             "provider": provider,
             "examples": examples,
+            **_ranked(candidates, negatives),
         }
         return cls(named, chosen, not no_probes, page, latex, csv)
+
+
+def _ranked(candidates: str, negatives: int | None) -> dict[str, Any]:
+    """Return what is ranked as options of a comparison.
+
+    Raises:
+        typer.BadParameter: There are no such candidates, or negatives where none are drawn.
+    """
+    if candidates == ALL and negatives is None:
+        return {"candidates": ALL}
+    from tastemaker.evaluation.candidates import CANDIDATES, SAMPLED
+
+    if candidates not in CANDIDATES:
+        raise typer.BadParameter(f"'{candidates}' is none of {', '.join(CANDIDATES)}", param_hint="--candidates")
+    if negatives is None:
+        return {"candidates": candidates}
+    if candidates not in SAMPLED:
+        raise typer.BadParameter(f"it needs --candidates {' or '.join(SAMPLED)}", param_hint="--negatives")
+    return {"candidates": candidates, "negatives": negatives}

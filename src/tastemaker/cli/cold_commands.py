@@ -68,6 +68,7 @@ class ColdAsked:
         if cold not in _USUAL:
             raise typer.BadParameter(f"'{cold}' is neither items nor users", param_hint="--cold")
         others = {**unfit, "--run": asked.lists, "--latex": asked.latex, "--csv": asked.csv}
+        others["--candidates"] = asked.another_ranking
         if given := [name for name, value in others.items() if value]:
             raise typer.BadParameter(f"it does not go with {given[0]}", param_hint="--cold")
         points = [point.strip() for point in (shown or _USUAL[cold]).split(",") if point.strip()]

@@ -51,6 +51,8 @@ def compare(
     csv: asked_for.Csv = None,
     no_probes: asked_for.NoProbes = False,
     examples: asked_for.Examples = 3,
+    candidates: asked_for.Candidates = asked_for.ALL,
+    negatives: asked_for.Negatives = None,
     config: options.Config = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
@@ -60,7 +62,9 @@ def compare(
 
     prediction_commands.check_task(task)
     ranking = task == prediction_commands.RANKING
-    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples)
+    asked = asked_for.Asked.of(
+        run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples, candidates, negatives
+    )
     unfit = {"--task": not ranking, "--protocol": protocol, "--tuned": tuned_in}
     curve = cold_commands.ColdAsked.of(cold, shown, keywords, unfit, asked)
     tunings = tuned.read(tuned_in, rankings=ranking)
@@ -168,7 +172,7 @@ def write_reports(work: Workspace, comparison: Comparison, asked: asked_for.Aske
         if path is not None:
             written[path] = written_as(comparison)
     if (folder := work.settings.evaluate.reports) is not None:
-        name = f"{comparison.dataset}-{comparison.protocol}"
+        name = "-".join([comparison.dataset, comparison.protocol, *asked.another_ranking])
         written[Path(folder) / f"{name}.html"] = html_report(comparison)
         written[Path(folder) / f"{name}.json"] = json.dumps(comparison.to_json(), indent=2) + "\n"
     for path, text in written.items():
@@ -211,6 +215,8 @@ def evaluate(
     csv: asked_for.Csv = None,
     no_probes: asked_for.NoProbes = False,
     examples: asked_for.Examples = 3,
+    candidates: asked_for.Candidates = asked_for.ALL,
+    negatives: asked_for.Negatives = None,
     config: options.Config = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
@@ -225,7 +231,9 @@ def evaluate(
 
     if model is not None and folder is not None:
         raise typer.BadParameter("give a name or a folder, not both", param_hint="--model / --folder")
-    asked = asked_for.Asked.of(run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples)
+    asked = asked_for.Asked.of(
+        run, seen, seeds, metric, group, provider, report, latex, csv, no_probes, examples, candidates, negatives
+    )
     unfit = {"--folder": folder, "--write-queries": write_queries, "--protocol": protocol, "--tuned": tuned_in}
     curve = cold_commands.ColdAsked.of(cold, shown, keywords, unfit, asked)
     tunings = tuned.read(tuned_in, rankings=True)

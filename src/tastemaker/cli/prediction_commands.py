@@ -78,6 +78,7 @@ def _refuse_options(work: Workspace, task: str, asked: Asked) -> None:
         "--group": options["groups"],
         "--provider": options["provider"],
         "--report": asked.page,
+        "--candidates": asked.another_ranking,
         "--latex": asked.latex,
         "--csv": asked.csv,
     }

@@ -160,6 +160,8 @@ class QueryBatch:
         now: Moment of each request in microseconds, int64 ``[q]``; ``NO_TIME`` where unknown.
         texts: What is asked for in words, or ``None`` for a batch without words.
         ratings: What the events' items were given, float32 ``[e]``, NaN where nothing; ``None`` for a batch without.
+        candidates: The items that each query asks about, as places in ``dictionary``, int32 ``[q, c]``, -1 for none;
+            a row of nothing but -1 asks about the whole catalogue, and so does ``None`` for every query.
     """
 
     dictionary: NDArray[np.object_]
@@ -172,6 +174,7 @@ class QueryBatch:
     now: NDArray[np.int64]
     texts: tuple[str | None, ...] | None = None
     ratings: NDArray[np.float32] | None = None
+    candidates: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -193,6 +196,7 @@ class QueryBatch:
             self.now[block],
             texts,
             self.ratings,
+            None if self.candidates is None else self.candidates[block],
         )
 
     def saying(self, texts: Sequence[str | None]) -> QueryBatch:
@@ -224,7 +228,10 @@ class QueryBatch:
 
     @classmethod
     def of(cls, queries: Sequence[Query]) -> QueryBatch:
-        """Return single queries as one batch; a query with ``items`` is asked with those as its history."""
+        """Return single queries as one batch; a query with ``items`` is asked with those as its history.
+
+        Candidates stand in the order of their raw ids, which is the same for the same query always.
+        """
         places: dict[str, int] = {}
         codes: list[int] = []
         weights: list[float] = []
@@ -238,6 +245,7 @@ class QueryBatch:
                 times.append(NO_TIME if event.timestamp is None else to_microseconds(event.timestamp))
                 ratings.append(event.rating)
             bounds.append(len(codes))
+        candidates = _candidates(queries, places)
         edges = np.asarray(bounds, dtype=np.int64)
         return cls(
             dictionary=np.asarray([*places, None], dtype=object)[:-1],
@@ -253,4 +261,16 @@ class QueryBatch:
             ),
             texts=tuple(query.text for query in queries) if any(query.text for query in queries) else None,
             ratings=np.asarray(ratings, dtype=np.float32) if any(given is not None for given in ratings) else None,
+            candidates=candidates,
         )
+
+
+def _candidates(queries: Sequence[Query], places: dict[str, int]) -> NDArray[np.int32] | None:
+    """Return the candidates of queries, int32 ``[q, c]``; ids that have no place yet are given one in ``places``."""
+    given = [query.candidates for query in queries]
+    if all(each is None for each in given):
+        return None
+    found = np.full((len(given), max(len(each or ()) for each in given)), -1, dtype=np.int32)
+    for row, each in zip(found, given, strict=True):
+        row[: len(each or ())] = [places.setdefault(raw, len(places)) for raw in sorted(each or ())]
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tastemaker.evaluation.comparison import Comparison, Row
 from tastemaker.evaluation.probes.report import summary
@@ -11,6 +11,8 @@ from tastemaker.evaluation.rows import plain
 
 Runs = Mapping[str, Comparison]
 """What a run is called -> what was found in it."""
+
+_MEASURING: Final = ("mask", "candidates", "negatives", "negative_seeds", "averaging", "ndcg")
 
 
 def facts(comparison: Comparison) -> dict[str, Any]:
@@ -40,6 +42,12 @@ def comparable(runs: Runs) -> bool:
     return len({(comparison.fingerprint, comparison.split_hash) for comparison in runs.values()}) < 2
 
 
+def measured_otherwise(runs: Runs) -> list[str]:
+    """Return the choices of measuring, the same split given, that differ between runs."""
+    differ = differences(runs)
+    return [name for name in _MEASURING if name in differ]
+
+
 def warnings(runs: Runs) -> list[str]:
     """Return what must be known before numbers of several runs are read beside each other, as sentences."""
     found = []
@@ -53,7 +61,7 @@ def warnings(runs: Runs) -> list[str]:
             f"{listed}."
         )
     else:
-        measured = [name for name in ("mask", "candidates", "averaging", "ndcg") if name in differences(runs)]
+        measured = [name.replace("_", " ") for name in measured_otherwise(runs)]
         if measured:
             found.append(f"The split is the same, but not how it was measured: {', '.join(measured)} differ.")
     if metric(runs) is None:

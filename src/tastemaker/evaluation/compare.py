@@ -17,7 +17,7 @@ from tastemaker.data.dataset import Dataset
 from tastemaker.data.split import Split
 from tastemaker.evaluation import memory
 from tastemaker.evaluation.bootstrap import LEVEL, REPLICATES
-from tastemaker.evaluation.candidates import CANDIDATES, among, check_candidates
+from tastemaker.evaluation.candidates import CANDIDATES, Sample, among, check_candidates, sampled
 from tastemaker.evaluation.comparison import BASELINE, Comparison, Row, environment
 from tastemaker.evaluation.conventions import METRICS
 from tastemaker.evaluation.evaluate import judged, refuse_leaks, refuse_ratings
@@ -27,8 +27,10 @@ from tastemaker.evaluation.intervals import Measured, Setting, completed
 from tastemaker.evaluation.judge import Evaluation, Judge
 from tastemaker.evaluation.listed import SEEN, Seen, evaluate_lists
 from tastemaker.evaluation.metrics import ndcg
+from tastemaker.evaluation.negatives import NEGATIVES, SEEDS
 from tastemaker.evaluation.probes.dataset import probe_dataset
 from tastemaker.evaluation.ranking import of_targets, validation_ranks
+from tastemaker.evaluation.ranking_sampled import rank_sampled
 from tastemaker.evaluation.resume import RowStore
 from tastemaker.evaluation.runs import RunFile
 from tastemaker.evaluation.significance import Detectable
@@ -65,6 +67,8 @@ def compare(
     probe: Dataset | None = None,
     examples: int = PEOPLE,
     candidates: str = "all",
+    negatives: int = NEGATIVES,
+    negative_seeds: Sequence[int] = SEEDS,
     resume: RowStore | None = None,
 ) -> Comparison:
     """Fit every model on the training part, choose on the validation part, and report on the test part once.
@@ -88,19 +92,24 @@ def compare(
         announce: Is told what the test can show before the first model is tested.
         probe: The data set that the split was made of, if it is to be probed for leaks before anything is fitted.
         examples: How many people of the test are kept with their histories and the lists that they get.
-        candidates: What is ranked: ``all`` items, or the ``cold`` ones, that nobody touched in training, alone.
+        candidates: What is ranked: ``all`` items; the ``cold`` ones, that nobody touched in training, alone; or each
+            answer among ``negatives`` that are drawn, ``uniform`` or as ``popular`` as they are.
+        negatives: How many items are drawn for each answer.
+        negative_seeds: They are drawn once for each; values are means over the draws.
         resume: Rows that were measured before are taken from here, and those measured now are left here.
 
     Raises:
         DataError: There are no models, no cut-offs, or a cut-off is below 1; two rows have one name; there is no such
-            metric or column; or no answer is among the candidates.
+            metric or column; no answer is among the candidates; or there are lists, and what is ranked is sampled.
     """
     if not models:
         raise DataError("there are no models to compare", remedy=f"Give at least '{baseline}'.")
     run = run or Run()
     seeds = tuple(dict.fromkeys(seeds)) if seeds else (run.seed,)
     _refuse_same_names([*models, *(each.name for each in lists)])
-    judge = Judge(split.test, split.train, ks, metrics, drawn(split.test, examples, run.rng("worked examples")))
+    sample = sampled(split, candidates, negatives, negative_seeds)
+    _refuse_lists(lists, sample)
+    judge = _judge(split, sample, ks, metrics, examples, run)
     check_candidates(candidates, judge)
     if provider is not None:
         provider_of_items(judge, provider)  # an unknown column is told before anything is fitted
@@ -121,7 +130,7 @@ def compare(
             found = None if resume is None else resume.get(name)
             first = tell if name == baseline else None
             if found is None:
-                found = _measured(name, models[name], split, judge, run, seeds, first, candidates)
+                found = _measured(name, models[name], split, judge, run, seeds, first, candidates, sample)
                 if resume is not None:
                     resume.put(found)
             elif first is not None and len(found.validation):
@@ -135,6 +144,7 @@ def compare(
     own = {
         **_CONVENTIONS,
         "candidates": CANDIDATES[candidates],
+        **({} if sample is None else sample.knobs),
         **{name: METRICS[name].formula for name in (*judge.rank_names, *judge.list_names, *judge.evidence_names)},
         "ties": f"random, seed {', '.join(map(str, seeds))}",
         "interval": f"{LEVEL:.0%} percentile, paired bootstrap over users",
@@ -164,9 +174,26 @@ def compare(
     )
 
 
+def _judge(
+    split: Split, sample: Sample | None, ks: Sequence[int], metrics: Sequence[str], examples: int, run: Run
+) -> Judge:
+    negatives = None if sample is None else sample.test
+    held = split.test if negatives is None else negatives.held
+    return Judge(held, split.train, ks, metrics, drawn(held, examples, run.rng("worked examples")), negatives)
+
+
 def _refuse_same_names(names: Sequence[str]) -> None:
     if twice := [name for name in names if names.count(name) > 1]:
         raise DataError(f"two rows are called '{twice[0]}'", remedy="Name lists with --run NAME=FILE.")
+
+
+def _refuse_lists(lists: Sequence[RunFile], sample: Sample | None) -> None:
+    if sample is not None and lists:
+        raise DataError(
+            "lists have no place for most negatives, so that they cannot be ranked among a sample of them",
+            where=lists[0].name,
+            remedy="Rank the whole catalogue, or leave the lists out.",
+        )
 
 
 def _measured(
@@ -178,6 +205,7 @@ def _measured(
     seeds: Sequence[int],
     tell: Callable[[NDArray[np.float64]], None] | None,
     candidates: str,
+    sample: Sample | None,
 ) -> Measured:
     """Fit and test a model once for each seed; ``tell`` hears of the first validation before the first test."""
     memory.reset_peak()
@@ -195,8 +223,7 @@ def _measured(
             refuse_leaks(model, split.test, split.train, name)
             ranking = among(model, candidates, judge)
             if len(split.valid):
-                ranks = validation_ranks(ranking.score, split.valid, model.item_ids, seed=seed, name=name)
-                valid.append(per_user(ndcg(of_targets(ranks, split.valid), _VALIDATION_K), split.valid.users))
+                valid.append(_validation(ranking, split, sample, seed, name))
                 if tell is not None and not evaluations:
                     tell(valid[0])
             evaluations.append(judged(ranking, judge, own, name))
@@ -217,6 +244,17 @@ def _measured(
         training=list(getattr(model, "training_", ())),
     )
     return Measured(row, evaluations, valid[0] if valid else np.empty(0))
+
+
+def _validation(model: Recommender, split: Split, sample: Sample | None, seed: int, name: str) -> NDArray[np.float64]:
+    """Return NDCG for each person of the validation part, float64 ``[v]``."""
+    if sample is None:
+        ranks = validation_ranks(model.score, split.valid, model.item_ids, seed=seed, name=name)
+        return per_user(ndcg(of_targets(ranks, split.valid), _VALIDATION_K), split.valid.users)
+    reads = "candidates" in model.capabilities.reads
+    found = rank_sampled(model.score, sample.valid, model.item_ids, reads_candidates=reads, seed=seed, name=name)
+    draws = [ndcg(ranks, _VALIDATION_K) for ranks in found.ranks]
+    return per_user(np.asarray(np.mean(draws, axis=0)), sample.valid.held.users)
 
 
 def _listed(run: RunFile, judge: Judge, seen: Seen, seed: int) -> Measured:
@@ -241,10 +279,11 @@ def _counts(split: Split, rows: Sequence[Row], judge: Judge) -> dict[str, Any]:
         "train_users": len(split.train.sequences.user_ids),
         "items": len(split.train.catalogue),
         "valid_queries": len(split.valid),
-        "queries": len(split.test),
+        "queries": len(judge.held),
         "users": split.test.user_count,
         "targets": len(split.test.targets),
         "repeats_left_out": split.test.repeats,
         "cold_targets": judge.counts["cold_targets"],
         "unknown_targets": {row.model: row.unknown_targets for row in rows if row.unknown_targets},
+        **({} if judge.negatives is None else {"short_of_negatives": judge.negatives.short}),
     }

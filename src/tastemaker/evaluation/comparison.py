@@ -74,6 +74,8 @@ class Comparison:
     def notes(self) -> list[str]:
         """Return what a reader must know before believing the numbers, as sentences."""
         notes = [caution] if (caution := caution_about(self.dataset)) else []
+        if self.negatives is not None:
+            notes.append(self._about_sample(self.negatives))
         baseline = next((row for row in self.rows if row.model == self.baseline), None)
         if baseline is None:
             notes.append(
@@ -94,6 +96,24 @@ class Comparison:
         others = [about_lists(row) for row in self.done() if row.lists is not None]
         notes.extend([*others, _SAME_NAMES] if others else [])
         return notes
+
+    @property
+    def negatives(self) -> int | None:
+        """Among how many sampled items each answer was ranked; ``None`` for a ranking of what the knobs say."""
+        known = self.knobs.get("negatives")
+        return known if isinstance(known, int) else None
+
+    def _about_sample(self, negatives: int) -> str:
+        seeds = self.knobs.get("negative_seeds")
+        draws = f", means over {len(seeds)} draws" if isinstance(seeds, list) and len(seeds) > 1 else ""
+        short = self.counts.get("short_of_negatives")
+        fewer = f" ({short:,} of {self.counts['targets']:,} among fewer: no more were left)" if short else ""
+        chance = ", ".join(f"hr@{k} is {min(1.0, k / (negatives + 1)):.4f}" for k in self.ks)
+        return (
+            f"Each answer was ranked among itself and {negatives:,} sampled items{fewer}{draws}: such numbers cannot "
+            "be compared with those of a ranking of the whole catalogue, and may put models in another order "
+            f"(Krichene and Rendle, 2020). By chance alone {chance}."
+        )
 
     @property
     def headline_metric(self) -> str:

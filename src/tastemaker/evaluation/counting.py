@@ -107,7 +107,7 @@ def rank_dense(scores: NDArray[np.floating[Any]], block: Block, k: int) -> tuple
     ranks = block.ranks(tally.above, tally.tied)
     if not length:
         return ranks, np.full((size, k), -1, dtype=np.int32)
-    return ranks, _with_targets(_ordered(best, block.draws, k), ranks, block, tally.listable)
+    return ranks, with_targets(_ordered(best, block.draws, k), ranks, block.targets, block.owner, tally.listable)
 
 
 @dataclass(frozen=True)
@@ -205,12 +205,12 @@ def _best(
         last = np.partition(values, len(values) - length)[len(values) - length]
         sure, even = columns[values > last], columns[values == last]
         left = length - len(sure)
-        columns = np.concatenate([sure, even[np.argpartition(_keys(even, draw), left - 1)[:left]]])
+        columns = np.concatenate([sure, even[np.argpartition(tie_keys(even, draw), left - 1)[:left]]])
         values = row[columns]
     return columns, values
 
 
-def _keys(columns: NDArray[np.int64], draws: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def tie_keys(columns: NDArray[np.integer[Any]], draws: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return random numbers that order the columns of a query where their scores do not."""
     return mixed(mixed(columns.astype(np.uint64)) ^ draws)
 
@@ -223,7 +223,7 @@ def _ordered(
     row = np.repeat(np.arange(len(best)), lengths)
     columns = np.concatenate([columns for columns, _ in best])
     values = np.concatenate([values for _, values in best])
-    order = np.lexsort((_keys(columns, draws[row]), -values, row))
+    order = np.lexsort((tie_keys(columns, draws[row]), -values, row))
     place = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     keep = place < length
     listed = np.full((len(best), length), -1, dtype=np.int32)
@@ -231,15 +231,27 @@ def _ordered(
     return listed
 
 
-def _with_targets(
-    others: NDArray[np.int32], ranks: NDArray[np.int64], block: Block, listable: NDArray[np.bool_]
+def with_targets(
+    others: NDArray[np.int32],
+    ranks: NDArray[np.int64],
+    targets: NDArray[np.int32],
+    owner: NDArray[np.int64],
+    listable: NDArray[np.bool_],
 ) -> NDArray[np.int32]:
-    """Put the targets into lists of other items at the places that their ranks say; int32 ``[b, k]``."""
+    """Put the targets into lists of other items at the places that their ranks say; int32 ``[b, k]``.
+
+    Args:
+        others: The first other items of each row, int32 ``[b, k]``.
+        ranks: Rank of each target, int64 ``[t]``.
+        targets: Column of each target, int32 ``[t]``.
+        owner: Row of each target, int64 ``[t]``.
+        listable: Whether the target may be listed, bool ``[t]``.
+    """
     hit = listable & (ranks <= others.shape[1])
-    at = block.owner[hit], ranks[hit] - 1
+    at = owner[hit], ranks[hit] - 1
     taken = np.zeros(others.shape, dtype=np.bool_)
     taken[at] = True
     free = np.cumsum(~taken, axis=1) - 1
     listed = np.take_along_axis(others, np.maximum(free, 0), axis=1)
-    listed[at] = block.targets[hit]
+    listed[at] = targets[hit]
     return listed

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from tastemaker.core.errors import LeakError, ModelError, TastemakerError
 from tastemaker.core.recommender import Recommender
-from tastemaker.core.run import Run
+from tastemaker.core.run import Advance, Run
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
 from tastemaker.data.provenance import Provenance
 from tastemaker.evaluation.evidence import recency_bias
 from tastemaker.evaluation.judge import Evaluation, Judge
-from tastemaker.evaluation.ranking import rank_targets
+from tastemaker.evaluation.ranking import Ranking, rank_targets
+from tastemaker.evaluation.ranking_sampled import rank_sampled
 
 
 def evaluate(
@@ -53,20 +54,29 @@ def evaluate(
 
 
 def judged(model: Recommender, judge: Judge, run: Run, name: str) -> Evaluation:
-    """Do what `evaluate` does, with a judge that has others to judge as well."""
+    """Do what `evaluate` does, with a judge that has others to judge as well, and may rank among negatives."""
     held, train = judge.held, judge.train
     refuse_ratings(model, name)
     refuse_leaks(model, held, train, name)
     started = time.perf_counter()
     with run.limited(), run.track(f"evaluating {name}", len(held)) as advance:
-        k = max(judge.ks)
-        found = rank_targets(model.score, held, model.item_ids, k=k, seed=run.seed, name=name, advance=advance)
+        found = _ranked(model, judge, run.seed, name, advance)
     seconds = time.perf_counter() - started
     numbers = np.append(train.items.index(model.item_ids), -1).astype(np.int32)
     measured = judge.measure(name, found.ranks, numbers[found.lists], seconds, found.unknown_targets)
     if not judge.evidence_names:
         return measured
     return replace(measured, metrics={**measured.metrics, **_evidence(model, judge, run, found.lists)})
+
+
+def _ranked(model: Recommender, judge: Judge, seed: int, name: str, advance: Advance) -> Ranking:
+    k, score, items = max(judge.ks), model.score, model.item_ids
+    if judge.negatives is None:
+        return rank_targets(score, judge.held, items, k=k, seed=seed, name=name, advance=advance)
+    reads = "candidates" in model.capabilities.reads
+    return rank_sampled(
+        score, judge.negatives, items, reads_candidates=reads, k=k, seed=seed, name=name, advance=advance
+    )
 
 
 def _evidence(model: Recommender, judge: Judge, run: Run, lists: NDArray[np.int32]) -> dict[str, float]:

@@ -140,7 +140,8 @@ def worked(judge: Judge, evaluations: Mapping[str, Evaluation]) -> list[Example]
             if len(evaluation.kept) != len(judge.kept):
                 continue  # measured before, when others were drawn
             items = [_item(number, judge) for number in _cut(evaluation.kept[place][:LENGTH])]
-            ranks = [None if rank == NEVER else rank for rank in evaluation.ranks[own[:ANSWERS]].tolist()]
+            placed = np.atleast_2d(evaluation.ranks)[0, own[:ANSWERS]].tolist()
+            ranks = [None if rank == NEVER else rank for rank in placed]
             lists[name] = Shown(items, [item.item_id in answers for item in items], ranks)
         found.append(
             Example(

@@ -49,12 +49,16 @@ _ESCAPES: Final = {
 
 
 def csv_report(comparison: Comparison) -> str:
-    """Return one line for each model, part and metric; the whole test has no part."""
+    """Return one line for each model, part and metric; the whole test has no part.
+
+    Where answers were ranked among a sample, a column ``candidates`` says so.
+    """
     out = StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    sampled = {} if comparison.negatives is None else {"candidates": f"1 + {comparison.negatives}"}
+    writer = csv.DictWriter(out, (*COLUMNS, *sampled), lineterminator="\n")
     writer.writeheader()
     for row in comparison.rows:
-        writer.writerows(_lines(row, comparison))
+        writer.writerows({**line, **sampled} for line in _lines(row, comparison))
     return out.getvalue()
 
 
@@ -145,10 +149,11 @@ def _cell(row: Row, metric: str, *, bold: bool) -> str:
 def _caption(comparison: Comparison) -> str:
     knobs = comparison.knobs
     seeds = next((row.spread.seeds for row in comparison.done() if row.spread is not None), ())
+    sampled = "" if comparison.negatives is None else f" (1 + {comparison.negatives} candidates)"
     several = f" Means over seeds {', '.join(map(str, seeds))} with their standard deviation." if seeds else ""
     return (
         f"{comparison.dataset}, {comparison.protocol} (split {comparison.split_hash}), "
-        f"{comparison.counts['users']:,} people, {knobs.get('candidates', '')}, {knobs.get('mask', '')}; "
+        f"{comparison.counts['users']:,} people, {knobs.get('candidates', '')}{sampled}, {knobs.get('mask', '')}; "
         f"intervals: {knobs.get('interval', '')}; * differs from {comparison.baseline} at the 5% level after Holm's "
         f"correction.{several}"
     )

@@ -63,7 +63,7 @@ def providers(judge: Judge, evaluation: Evaluation, column: str) -> list[Provide
     events = np.bincount(judge.train.sequences.codes, minlength=len(labels))
     known = judge.targets >= 0
     of_target = np.where(known, labels[judge.targets], UNKNOWN)
-    hit = evaluation.ranks <= judge.ks[0]
+    hit = (np.atleast_2d(evaluation.ranks) <= judge.ks[0]).mean(axis=0)
     found = []
     for name in sorted(set(labels.tolist())):
         own, asked = labels == name, of_target == name

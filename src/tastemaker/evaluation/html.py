@@ -53,7 +53,8 @@ def _header(comparison: Comparison) -> str:
     counts = comparison.counts
     sizes = f"{counts['queries']:,} queries of {counts['users']:,} users, {counts['items']:,} items"
     facts = f"{sizes} · split <code>{escape(comparison.split_hash)}</code>"
-    kicker = f"Comparison · {comparison.protocol}"
+    sampled = "" if comparison.negatives is None else f" · 1 + {comparison.negatives:,} candidates"
+    kicker = f"Comparison · {comparison.protocol}{sampled}"
     return frame.header(kicker, comparison.dataset, facts, headline(comparison), comparison.notes())
 
 

@@ -18,6 +18,7 @@ from tastemaker.data.heldout import HeldOut
 from tastemaker.evaluation import beyond
 from tastemaker.evaluation.conventions import EVIDENCE, LISTS, METRICS, RANKS, SETS, USUAL
 from tastemaker.evaluation.metrics import hits
+from tastemaker.evaluation.negatives import Negatives
 from tastemaker.evaluation.ranking import of_targets
 from tastemaker.evaluation.targets import NEVER, TargetRanks, per_user
 from tastemaker.evaluation.ties import mixed, stream
@@ -37,7 +38,7 @@ class Evaluation:
             ``unknown_targets`` (not in the model's vocabulary; they count as missed).
         rank_hash: sha256 of the targets' ranks, little-endian int64 in the order of the queries.
         seconds: Wall time of scoring and ranking; NaN for lists from elsewhere.
-        ranks: Rank of each target, int64 ``[t]``.
+        ranks: Rank of each target, int64 ``[t]``, or ``[d, t]`` where candidates were drawn ``d`` times.
         shown: How much attention the first ``k`` places gave each item, float64 ``[n]``: places weigh
             ``1 / log2(rank + 1)``; ``k`` is the first cut-off.
         kept: The lists of those queries that the judge keeps lists of, int32 ``[e, k]``; see `Judge.measure`.
@@ -68,6 +69,8 @@ class Judge:
         ks: Cut-offs.
         extra: Names of metrics beside the usual ones.
         kept: Numbers of the queries whose lists are kept, int ``[e]``, so that somebody can look at them.
+        negatives: What the targets are ranked among; ``None`` for the whole catalogue. Each target of ``held`` must be
+            a question of its own then, as in `Negatives.held`.
 
     Raises:
         DataError: There are no cut-offs, or one below 1, or there is no such metric.
@@ -80,13 +83,14 @@ class Judge:
         ks: Sequence[int] = (10,),
         extra: Sequence[str] = (),
         kept: Sequence[int] | NDArray[np.int64] = (),
+        negatives: Negatives | None = None,
     ) -> None:
         check_cutoffs(ks)
         for name in extra:
             if name not in METRICS:
                 raise DataError(f"there is no metric '{name}'", where="metrics", remedy=nearest(name, METRICS))
         self.held, self.train, self.ks = held, train, tuple(ks)
-        self.kept = np.asarray(kept, dtype=np.int64)
+        self.kept, self.negatives = np.asarray(kept, dtype=np.int64), negatives
         names = dict.fromkeys([*USUAL, *(SETS if len(held.targets) > len(held) else ()), *extra])
         self.rank_names = [name for name in RANKS if name in names]
         self.list_names = [name for name in LISTS if name in names]
@@ -109,7 +113,8 @@ class Judge:
 
         Args:
             name: What it is called in the result.
-            ranks: Rank of each target, int64 ``[t]``.
+            ranks: Rank of each target, int64 ``[t]``, or ``[d, t]``: metrics of ranks are then averaged over the ``d``
+                draws of candidates within each query, before anything else.
             lists: The first items of each query as numbers of ``train.items``, int32 ``[q, k]``, -1 for none.
             seconds: Wall time of scoring and ranking.
             unknown_targets: How many targets the model does not know.
@@ -117,14 +122,14 @@ class Judge:
         """
         values: dict[str, float] = {}
         by_user: dict[str, NDArray[np.float64]] = {}
-        targets, users = of_targets(ranks, self.held), self.held.users
+        users, each = self.held.users, [of_targets(draw, self.held) for draw in np.atleast_2d(ranks)]
         for k in self.ks:
             top = lists[:, :k]
             length = beyond.lengths(top) if lengths is None else lengths
             for short in self.rank_names:
                 compute = RANKS[short].measure
                 assert compute is not None
-                by_user[f"{short}@{k}"] = per_user(compute(targets, k, length), users)
+                by_user[f"{short}@{k}"] = per_user(_mean([compute(targets, k, length) for targets in each]), users)
             by_user |= {
                 f"{short}@{k}": per_user(found, users) for short, found in self._of_lists(top, ranks, k).items()
             }
@@ -235,8 +240,10 @@ class Judge:
         if "diversity_text" in self.list_names:
             found["diversity_text"] = np.nan_to_num(beyond.diversity_by_vectors(top, self._texts))
         if "serendipity" in self.list_names:
-            unexpected = np.where(self.popular_ranks > k, ranks, NEVER)
-            found["serendipity"] = hits(TargetRanks(unexpected, self.held.query, len(self.held)), k) / k
+            unexpected = [np.where(self.popular_ranks > k, draw, NEVER) for draw in np.atleast_2d(ranks)]
+            found["serendipity"] = _mean(
+                [hits(TargetRanks(draw, self.held.query, len(self.held)), k) / k for draw in unexpected]
+            )
         return found
 
     def _overall(self, top: NDArray[np.int32], by_user: Mapping[str, NDArray[np.float64]], k: int) -> dict[str, float]:
@@ -254,6 +261,11 @@ class Judge:
     def _attention(self, top: NDArray[np.int32]) -> NDArray[np.float64]:
         worth = np.broadcast_to(1 / np.log2(np.arange(2, top.shape[1] + 2)), top.shape)
         return np.bincount(top[top >= 0], weights=worth[top >= 0], minlength=len(self.train.items)).astype(np.float64)
+
+
+def _mean(draws: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the mean of some draws for each query; a single one as it is."""
+    return draws[0] if len(draws) == 1 else np.asarray(np.mean(draws, axis=0))
 
 
 def check_cutoffs(ks: Sequence[int]) -> None:

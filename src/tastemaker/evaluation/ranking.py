@@ -36,7 +36,8 @@ class Ranking:
 
     Attributes:
         ranks: Rank of each target, from 1, int64 ``[t]`` in the order of ``held.targets``; `targets.NEVER` where
-            the model does not know it. The targets of one query have different ranks.
+            the model does not know it. The targets of one query have different ranks. Ranks among sampled candidates
+            are ``[d, t]``, one row for each draw.
         lists: The first ``k`` items of each query as places in the model's ``item_ids``, int32 ``[q, k]``, -1
             where there are no more; ``k`` is 0 unless lists were asked for.
         unknown_targets: How many targets the model does not know.
@@ -92,7 +93,7 @@ def rank_targets(
         part = slice(start, min(start + size, len(held)))
         queries = held.queries[part]
         scores = score(queries)
-        _check(scores, (len(queries), n), name, lists=k > 0)
+        check_scores(scores, (len(queries), n), name, dense=k > 0)
         asked = slice(*np.searchsorted(held.query, [part.start, part.stop]).tolist())
         owner = held.query[asked].astype(np.int64) - start
         work = Block.of(queries, columns, targets[asked], owner, draws[part])
@@ -106,9 +107,10 @@ def rank_targets(
     return Ranking(ranks, lists, int((targets < 0).sum()))
 
 
-def _check(scores: Any, shape: tuple[int, int], name: str, *, lists: bool) -> None:
-    if sparse.issparse(scores) and lists:
-        raise ModelError(f"{name} gave sparse scores where lists were asked for", remedy="Return an array.")
+def check_scores(scores: Any, shape: tuple[int, int], name: str, *, dense: bool) -> None:
+    """Raise `ModelError` unless scores are numbers, of this shape, and an array where they must be ``dense``."""
+    if sparse.issparse(scores) and dense:
+        raise ModelError(f"{name} gave sparse scores where an array was asked for", remedy="Return an array.")
     if scores.shape != shape:
         raise ModelError(f"{name} gave scores of shape {scores.shape} where {shape} was asked for")
     values = scores.data if sparse.issparse(scores) else scores

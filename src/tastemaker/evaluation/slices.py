@@ -178,12 +178,12 @@ def folded(labels: Sequence[str]) -> NDArray[np.object_]:
 def values_of(judge: Judge, part: Part, ranks: NDArray[np.int64], names: Sequence[str]) -> Mapping[str, Any]:
     """Return each metric of a part for each user, float64 ``[u]``; 0 for users without a target in it.
 
-    Only the targets of the part count as relevant; ranks stay those among all unseen items. ``users`` marks, as 1,
-    the users that have one.
+    Only the targets of the part count as relevant; ranks stay those among all unseen items, int64 ``[t]``, or among
+    candidates that were drawn ``d`` times, ``[d, t]``. ``users`` marks, as 1, the users that have one.
     """
     held = judge.held
     queries, query = np.unique(held.query[part.targets], return_inverse=True)
-    inside = TargetRanks(ranks[part.targets], query, len(queries))
+    inside = [TargetRanks(draw[part.targets], query, len(queries)) for draw in np.atleast_2d(ranks)]
     users, everybody = held.users[queries], held.user_count
     asked = np.bincount(users, minlength=everybody)
     found = {"users": (asked > 0).astype(np.float64)}
@@ -191,6 +191,7 @@ def values_of(judge: Judge, part: Part, ranks: NDArray[np.int64], names: Sequenc
     for name in names:
         measure = RANKS[name].measure
         assert measure is not None
-        total = np.bincount(users, weights=measure(inside, k, np.full(len(queries), k)), minlength=everybody)
+        values = np.mean([measure(draw, k, np.full(len(queries), k)) for draw in inside], axis=0)
+        total = np.bincount(users, weights=values, minlength=everybody)
         found[f"{name}@{k}"] = total / np.maximum(asked, 1)
     return found

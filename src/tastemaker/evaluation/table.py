@@ -39,8 +39,9 @@ def ladder_table(comparison: Comparison) -> Table:
     ``sets`` is the number of settings that were compared on the validation part.
     """
     k, metric = comparison.ks[0], comparison.headline_metric
+    sampled = "" if comparison.negatives is None else f" · 1 + {comparison.negatives:,} candidates"
     table = Table(
-        title=f"{comparison.dataset} · {comparison.protocol} · {comparison.counts['users']:,} users",
+        title=f"{comparison.dataset} · {comparison.protocol} · {comparison.counts['users']:,} users{sampled}",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,

@@ -29,14 +29,22 @@ def stream(seed: int, numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
     return mixed(numbers.astype(np.uint64) ^ start)
 
 
+def uniform(draws: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return random 64-bit numbers as numbers from 0 up to but not including 1, float64 of the same shape.
+
+    >>> uniform(np.array([0, 2**63], dtype=np.uint64)).tolist()
+    [0.0, 0.5]
+    """
+    return (draws >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
 def places(draws: NDArray[np.uint64], tied: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many of the ``tied`` others come first, uniform over ``0 .. tied``, int64.
 
     >>> places(stream(7, np.arange(3)), np.array([0, 0, 0])).tolist()
     [0, 0, 0]
     """
-    uniform = (draws >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return np.floor(uniform * (tied + 1)).astype(np.int64)
+    return np.floor(uniform(draws) * (tied + 1)).astype(np.int64)
 
 
 def ordinals(owner: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

@@ -8,6 +8,12 @@ from tastemaker.evaluation.written import signed
 
 def headline(comparison: Comparison) -> str:
     """Say in a sentence or two what came out, and no more than the intervals allow."""
+    if comparison.negatives is None or comparison.best() is None:
+        return _outcome(comparison)
+    return f"Ranked among {comparison.negatives:,} sampled negatives, not the whole catalogue. {_outcome(comparison)}"
+
+
+def _outcome(comparison: Comparison) -> str:
     best, metric, baseline = comparison.best(), comparison.headline_metric, comparison.baseline
     if best is None:
         return "No model could be run."

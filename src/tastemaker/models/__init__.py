@@ -11,15 +11,18 @@ from tastemaker.models.ease import EASE
 from tastemaker.models.embedding_knn import EmbeddingKNN
 from tastemaker.models.feature_ridge import FeatureRidge
 from tastemaker.models.fusion import CountsAndText, CountsTextAndVectors, Fusion, FusionWithVectors
+from tastemaker.models.generative import Generative
 from tastemaker.models.hashed_logistic import HashedLogistic
 from tastemaker.models.hybrid import Hybrid
 from tastemaker.models.ials import IALS
 from tastemaker.models.item_knn import ItemKNN
 from tastemaker.models.keyword_graph import KALM4Rec
 from tastemaker.models.learned_fusion import LearnedFusion
+from tastemaker.models.lightgcn import LightGCN
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
 from tastemaker.models.registry import LADDER, MODELS, load_model, make_model, make_models, model_class
+from tastemaker.models.reranked import Reranked
 from tastemaker.models.rp3beta import RP3beta
 from tastemaker.models.sasrec import SASRec
 from tastemaker.models.sequential_rules import SequentialRules
@@ -48,15 +51,18 @@ __all__ = [
     "FeatureRidge",
     "Fusion",
     "FusionWithVectors",
+    "Generative",
     "HashedLogistic",
     "Hybrid",
     "ItemKNN",
     "KALM4Rec",
     "LearnedFusion",
+    "LightGCN",
     "Markov",
     "Popularity",
     "RP3beta",
     "RecentPopularity",
+    "Reranked",
     "SASRec",
     "SequentialRules",
     "SessionKNN",

@@ -21,14 +21,17 @@ from tastemaker.models.ease import EASE
 from tastemaker.models.embedding_knn import EmbeddingKNN
 from tastemaker.models.feature_ridge import FeatureRidge
 from tastemaker.models.fusion import CountsAndText, CountsTextAndVectors, Fusion, FusionWithVectors
+from tastemaker.models.generative import Generative
 from tastemaker.models.hashed_logistic import HashedLogistic
 from tastemaker.models.hybrid import Hybrid
 from tastemaker.models.ials import IALS
 from tastemaker.models.item_knn import ItemKNN
 from tastemaker.models.keyword_graph import KALM4Rec
 from tastemaker.models.learned_fusion import LearnedFusion
+from tastemaker.models.lightgcn import LightGCN
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
+from tastemaker.models.reranked import Reranked
 from tastemaker.models.rp3beta import RP3beta
 from tastemaker.models.sasrec import SASRec
 from tastemaker.models.sequential_rules import SequentialRules
@@ -51,18 +54,21 @@ MODELS: Final[Mapping[str, type[DenseRecommender]]] = {
         SLIM,
         IALS,
         BPR,
+        LightGCN,
         SASRec,
         ContentKNN,
         ContentBM25,
         EmbeddingKNN,
         AlphaRec,
         KALM4Rec,
+        Generative,
         CountsAndText,
         CountsTextAndVectors,
         Fusion,
         FusionWithVectors,
         LearnedFusion,
         Hybrid,
+        Reranked,
         Bias,
         BiasedMF,
         FeatureRidge,
@@ -107,18 +113,23 @@ def make_model(
     """Return an unfitted model; hyper-parameters that are not given are chosen on validation.
 
     Args:
-        name: Its name; a fusion gets its usual sources.
+        name: Its name; a fusion gets its usual sources, a reranked model those that its hyper-parameters name.
         given: Name of a model -> hyper-parameters of it, for this model and for the sources of a fusion.
         sources: Models that a fusion takes instead of making its own.
 
     Raises:
         ModelError: There is no model of that name.
     """
-    given, sources = given or {}, sources or {}
-    kind, own = model_class(name), given.get(name, {})
+    tables, known = given or {}, sources or {}
+    kind, own = model_class(name), tables.get(name, {})
+
+    def source(each: str) -> DenseRecommender:
+        return known[each] if each in known else make_model(each, tables)
+
+    if issubclass(kind, Reranked):
+        return kind(**kind.with_models(own, source))
     if issubclass(kind, Fusion):
-        made = {each: sources[each] if each in sources else make_model(each, given) for each in kind.usual}
-        return kind(made, **own)
+        return kind({each: source(each) for each in kind.usual}, **own)
     return kind(**own)
 
 

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from tastemaker.evaluation.beside import Runs, changed_settings, comparable, differences, facts, metric, models, row_of
+from tastemaker.evaluation.beside import (
+    Runs,
+    changed_settings,
+    comparable,
+    differences,
+    facts,
+    measured_otherwise,
+    metric,
+    models,
+    row_of,
+)
 from tastemaker.evaluation.beside import warnings as warnings_of
 from tastemaker.evaluation.bootstrap import Interval
 from tastemaker.evaluation.comparison import Comparison, Row
@@ -41,6 +51,8 @@ def runs_report(runs: Runs) -> str:
 
 
 def _headline(runs: Runs) -> str:
+    if comparable(runs) and measured_otherwise(runs):
+        return f"{len(runs)} runs on the same split, not measured alike: read each column for itself."
     if comparable(runs):
         return f"{len(runs)} runs on the same split: their numbers compare."
     splits = len({(comparison.fingerprint, comparison.split_hash) for comparison in runs.values()})

@@ -126,6 +126,8 @@ def _cell(system: System, cell: Cell, record: Record) -> Iterator[str]:
         f"`{comparison.dataset}`, {comparison.protocol}, split `{comparison.split_hash}`: {counts['users']:,} people, "
         f"{counts['queries']:,} questions, {counts['items']:,} items, {counts['train_events']:,} events to learn from."
     )
+    if comparison.negatives is not None:
+        yield f"Each answer is ranked among {comparison.negatives:,} sampled negatives, not the whole catalogue."
     if cell.budget == "quick":
         yield "This cell is quick: it shows that everything runs, and is too small to rank methods."
     yield ""

@@ -16,7 +16,9 @@ from tastemaker.data.assets import cache_folder
 from tastemaker.data.folder import read_folder
 from tastemaker.data.sources.registry import SOURCES
 from tastemaker.evaluation import compare
+from tastemaker.evaluation.candidates import SAMPLED
 from tastemaker.evaluation.intervals import Measured
+from tastemaker.evaluation.negatives import apart
 from tastemaker.evaluation.resume import RowFolder
 from tastemaker.systems.reproduction.attempts import Attempts
 from tastemaker.systems.reproduction.check import compare_records
@@ -170,7 +172,10 @@ def _identity(trial: Trial, cell: Cell, where: list[str | None]) -> str | None:
         model = trial.build()
     except TastemakerError:
         return None
-    measured = [list(cell.setting.ks), list(cell.seeds), cell.setting.candidates]
+    setting = cell.setting
+    measured: list[Any] = [list(setting.ks), list(cell.seeds), setting.candidates]
+    if setting.candidates in SAMPLED:
+        measured += [setting.negatives, list(setting.negative_seeds)]
     said = json.dumps([spec_of(model), row_hash(model), where, measured], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
@@ -229,6 +234,8 @@ def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: 
         seeds=tuple(cell.seeds),
         baseline=cell.baseline,
         candidates=setting.candidates,
+        negatives=setting.negatives,
+        negative_seeds=setting.negative_seeds,
         resume=rows,
         announce=lambda known: bench.say(known.sentence()),
         examples=0,  # a record is published, and what people did is not ours to publish
@@ -240,9 +247,14 @@ def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: 
         comparison=comparison,
         code=code,
         rows={name: word for name, word in ready.identities.items() if name not in attempts.unsettled},
-        differences=differences(_pairs(cell), rows.found, ready.split, setting.ks, cell.seeds[0]),
+        differences=differences(_pairs(cell), rows.found, _questions(ready.split, setting), setting.ks, cell.seeds[0]),
         machine=machine(comparison),
     )
+
+
+def _questions(split: Split, setting: Setting) -> Split:
+    """Return the split as it is asked: each target for itself where it is ranked among a sample."""
+    return replace(split, test=apart(split.test)) if setting.candidates in SAMPLED else split
 
 
 def _trainings(bench: Bench, code: str) -> Path | None:

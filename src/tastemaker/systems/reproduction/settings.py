@@ -28,6 +28,14 @@ BEAUTY_SHUFFLED: Final = Setting(
 """Amazon's times are days: within a day the order of the file is no order of events."""
 
 BEAUTY_REFIT: Final = Setting(source="amazon-beauty", protocol="leave-one-out", ks=(10, 5), refit=True)
+BEAUTY_99: Final = Setting(
+    source="amazon-beauty", protocol="leave-one-out", ks=(10, 5, 1), candidates="uniform", negatives=99
+)
+BEAUTY_99_POPULAR: Final = Setting(
+    source="amazon-beauty", protocol="leave-one-out", ks=(10, 5, 1), candidates="popular", negatives=99
+)
+"""One answer among a hundred, as in the tables of P5 and what came of it; not to be compared with all items."""
+
 BEAUTY_COLD: Final = Setting(source="amazon-beauty", protocol="cold-item", ks=(10, 5))
 BEAUTY_COLD_ALONE: Final = Setting(source="amazon-beauty", protocol="cold-item", ks=(10, 5), candidates="cold")
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from tastemaker.core.errors import DataError, nearest
 from tastemaker.core.recommender import Recommender
 from tastemaker.evaluation.comparison import BASELINE
+from tastemaker.evaluation.negatives import NEGATIVES, SEEDS
 from tastemaker.models import make_model
 from tastemaker.systems.reproduction.expectations import Expectation
 
@@ -53,6 +54,8 @@ class Setting:
         knobs: Its knobs.
         ks: Cut-offs; the first is the headline's.
         candidates: What is ranked, see `tastemaker.evaluation.candidates.CANDIDATES`.
+        negatives: How many items each answer is ranked among where ``candidates`` are sampled.
+        negative_seeds: They are drawn once for each.
         refit: Choices are made on validation, and the model is then fitted anew on training and validation together,
             as papers do that have no validation part.
     """
@@ -62,6 +65,8 @@ class Setting:
     knobs: Mapping[str, Any] = field(default_factory=dict)
     ks: Sequence[int] = (10,)
     candidates: str = "all"
+    negatives: int = NEGATIVES
+    negative_seeds: Sequence[int] = SEEDS
     refit: bool = False
 
 

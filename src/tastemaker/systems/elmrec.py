@@ -1,0 +1,169 @@
+"""ELMRec without its leak: vectors of people and items from the graph of who touched what, added to what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from tastemaker.models.reranked import Reranked
+from tastemaker.systems.p5 import BESIDE, COLUMNS, PARTS, QUICK, SMALL, writer
+from tastemaker.systems.pod import POD
+from tastemaker.systems.reproduction import Beats, Cell, Setting, System, Trial, settings, shipped
+
+GRAPH: Final[Mapping[str, Any]] = {"kind": "propagated", "mode": "linear", "layers": 4, "alpha": 1.0}
+"""Random features spread four steps along the graph of the training events, and trained through it."""
+
+ELMREC: Final[Mapping[str, Any]] = {**POD, "id_vectors": {"sequential": "positional", "direct": GRAPH}}
+"""POD, whose direct task reads vectors of the graph; the sequential one keeps places, as in the released code."""
+
+RECENCY: Final[Mapping[str, Any]] = {"name": "recency"}
+SEEDS: Final = (0, 1, 2)
+DIRECT: Final = ("hr@10", "ndcg@10", "hr@5", "ndcg@5", "hr@1")
+
+DIFFERS: Final = (
+    *SMALL[:2],
+    "The graph has the training events alone, which is checked; the released one is made of a random part of all "
+    "reviews, the answers of the test among them.",
+    "Vectors of ids are scaled to those of the tokens, so that alpha and sigma are one number, and the row of no id is "
+    "zero; in the released code it is random, trained, and added to every token that is no id.",
+    "The task of explanations is left out. A task asks without naming candidates, in training as in the test; some "
+    "prompts of the direct task name twenty.",
+    *SMALL[2:],
+)
+
+
+def elmrec(vectors: Any = None, **given: Any) -> Trial:
+    """Return ELMRec, or with the same vectors of ids in both tasks."""
+    return writer(ELMREC if vectors is None else {**POD, "id_vectors": vectors}, **given)
+
+
+def rows(**given: Any) -> dict[str, Trial]:
+    """Return what the claim is about, for both tasks: no vectors, those of places, those of the graph."""
+    kinds = {"none": "none", "places": "positional", "graph": GRAPH}
+    sequential = {f"sequential-{name}": elmrec(kind, **given) for name, kind in kinds.items()}
+    return {**sequential, **{f"direct-{name}": elmrec(kind, asks="direct", **given) for name, kind in kinds.items()}}
+
+
+def reranked(model: str, stage: Mapping[str, Any] = RECENCY, **given: Any) -> Trial:
+    """Return a model, by its name and settings, behind a reranking stage."""
+    return Trial(partial(Reranked, model={"name": model, **given}, stages=(stage,)), 90)
+
+
+def with_recency(name: str, model: str, **given: Any) -> dict[str, Trial]:
+    """Return a model's row reranked towards the latest events, and the same with all events alike."""
+    return {
+        f"{name}-recency": reranked(model, **given),
+        f"{name}-likeness": reranked(model, {**RECENCY, "decay": 1.0}, **given),
+    }
+
+
+CLAIMS: Final = [
+    Beats(model="direct-graph", other="direct-places", metric="ndcg@10"),
+    Beats(model="direct-graph", other="direct-none", metric="ndcg@10"),
+    Beats(model="direct-graph", other="sequential-rules", metric="ndcg@10"),
+    Beats(model="sequential-graph", other="sequential-places", metric="ndcg@10"),
+    Beats(model="sequential-places", other="sequential-none", metric="ndcg@10"),
+    Beats(model="sequential-graph", other="sequential-rules", metric="ndcg@10"),
+    Beats(model="sequential-graph", other="sasrec-ids", metric="ndcg@10"),
+]
+
+
+def cell(name: str, setting: Setting, shows: str, seeds: tuple[int, ...] = SEEDS) -> Cell:
+    """Return a cell with the three main rows of both tasks."""
+    return Cell(
+        name=name,
+        setting=setting,
+        shows=shows,
+        models={**BESIDE, **rows()},
+        seeds=seeds,
+        columns=DIRECT if setting.candidates != "all" else COLUMNS,
+        parts=PARTS,
+        expectations=CLAIMS,
+        differs=DIFFERS,
+    )
+
+
+QUICK_CELL: Final = Cell(
+    name="ml-100k",
+    setting=settings.ML_100K_TIME,
+    budget="quick",
+    shows="That the graph's vectors are made, added and trained, in a minute.",
+    models={**shipped("popularity", "sequential-rules"), **rows(**QUICK)},
+    differs=DIFFERS,
+)
+BEAUTY: Final = cell("beauty", settings.BEAUTY, "Whether the graph helps, among all items.")
+CANDIDATES: Final = cell(
+    "beauty-candidates",
+    settings.BEAUTY_99,
+    "The same models among 99 items that the person never met, as in the paper.",
+)
+POPULAR: Final = cell(
+    "beauty-popular-candidates", settings.BEAUTY_99_POPULAR, "The same among 99 that are drawn by popularity."
+)
+SPORTS: Final = cell("sports", settings.SPORTS, "The main rows on other data.", seeds=(0,))
+VECTORS: Final = Cell(
+    name="beauty-vectors",
+    setting=settings.BEAUTY,
+    shows="Which vectors of ids, frozen and trained; `svd` has the same neighbourhoods without the noise of a sketch.",
+    models={
+        **BESIDE,
+        **{
+            f"direct-{name}{'' if mode == 'frozen' else f'-{mode}'}": elmrec({**kind, "mode": mode}, asks="direct")
+            for name, kind, modes in (
+                ("per-id", {"kind": "per-id"}, ("frozen", "trained")),
+                ("graph", {"kind": "propagated"}, ("frozen", "linear", "trained")),
+                ("svd", {"kind": "svd"}, ("frozen", "trained")),
+                ("lightgcn", {"kind": "given", "of": "lightgcn"}, ("frozen", "trained")),
+                ("text", {"kind": "given", "of": "text"}, ("frozen",)),
+            )
+            for mode in modes
+        },
+    },
+    columns=COLUMNS,
+    parts=PARTS,
+    expectations=[
+        Beats(model="direct-graph-linear", other="direct-per-id-trained", metric="ndcg@10"),
+        Beats(model="direct-svd", other="direct-graph", metric="ndcg@10"),
+        Beats(model="direct-graph-linear", other="direct-lightgcn", metric="ndcg@10"),
+    ],
+    differs=DIFFERS,
+)
+RERANKED: Final = Cell(
+    name="beauty-reranked",
+    setting=settings.BEAUTY,
+    shows="What reranking towards recent behaviour adds, behind ELMRec, SASRec and counts.",
+    models={
+        **shipped("popularity", "sequential-rules"),
+        **with_recency("sequential-rules", "sequential-rules"),
+        **shipped("item-knn"),
+        **with_recency("item-knn", "item-knn"),
+        "sasrec-ids": BESIDE["sasrec-ids"],
+        **with_recency("sasrec-ids", "sasrec", items="ids", time="none"),
+        "elmrec": elmrec(),
+        **with_recency("elmrec", "generative", **ELMREC),
+        "elmrec-item-knn": reranked("generative", {"name": "injection", "model": "item-knn"}, **ELMREC),
+        "elmrec-popularity": reranked("generative", {"name": "injection", "model": "popularity"}, **ELMREC),
+    },
+    columns=COLUMNS,
+    parts=PARTS,
+    expectations=[
+        Beats(model="elmrec-recency", other="elmrec", metric="ndcg@10"),
+        Beats(model="sasrec-ids-recency", other="sasrec-ids", metric="ndcg@10"),
+        Beats(model="sequential-rules-recency", other="sequential-rules", metric="ndcg@10"),
+        Beats(model="elmrec-recency", other="elmrec-likeness", metric="ndcg@10"),
+    ],
+    differs=DIFFERS,
+)
+
+SYSTEM = System(
+    name="elmrec",
+    title="ELMRec without its leak",
+    kind="recommender",
+    citation="Wang et al. (2024), Enhancing High-order Interaction Awareness in LLM-based Recommender Model, EMNLP",
+    claim="Whole-word embeddings that spread random features along the graph of who touched what tell a language model "
+    "who is near whom, and it recommends far better, above all where only the person's id is told.",
+    must_move="ndcg@10 of the direct task: above the same model with embeddings of places, and above counts, the "
+    "intervals of the differences excluding zero",
+    cells=(QUICK_CELL, BEAUTY, CANDIDATES, POPULAR, SPORTS, VECTORS, RERANKED),
+)

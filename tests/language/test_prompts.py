@@ -1,0 +1,56 @@
+"""Prompts are read from files, each with the places that its task needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tastemaker.core.errors import ConfigError
+from tastemaker.language.prompts import Prompt, Slot, load_prompts, vocabulary_of
+
+
+def test_words_marks_and_slots_are_told_apart() -> None:
+    prompt = Prompt.parsed("After {history}, what's next for {User}?")
+    assert prompt.parts == ("after", Slot("history"), ",", "what's", "next", "for", Slot("user"), "?")
+    assert prompt.slots == ("history", "user")
+    assert prompt.words == ("after", ",", "what's", "next", "for", "?")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("for {usr}", "place for 'usr'.*user"), ("for {user", "brace"), ("for user}", "brace"), ("{}", "place for ''")],
+)
+def test_a_wrong_slot_is_an_error(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        Prompt.parsed(text)
+    assert "usr" not in text or "user" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["p5", "bare"])
+def test_the_last_of_the_shipped_prompts_is_bare(name: str) -> None:
+    for task, prompts in load_prompts(name, ["sequential", "direct"]).items():
+        assert prompts[-1].words == (), task
+        assert "candidates" not in prompts[-1].slots
+
+
+def test_a_folder_of_ones_own_is_read_in_order(tmp_path: Path) -> None:
+    (tmp_path / "sequential.txt").write_text("# two\nnext after {history}\n\n{history}\n", encoding="utf-8")
+    prompts = load_prompts(tmp_path, ["sequential"])
+    assert [prompt.words for prompt in prompts["sequential"]] == [("next", "after"), ()]
+    assert vocabulary_of(prompts) == ("after", "next")
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no prompts 'p6'"):
+        load_prompts("p6", ["direct"])
+    with pytest.raises(ConfigError, match="no task 'drect'"):
+        load_prompts("p5", ["drect"])
+    with pytest.raises(ConfigError, match="none for the task 'direct'"):
+        load_prompts(tmp_path, ["direct"])
+    (tmp_path / "direct.txt").write_text("# nothing\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="has no prompt"):
+        load_prompts(tmp_path, ["direct"])
+    (tmp_path / "direct.txt").write_text("what now?\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no place for 'user'"):
+        load_prompts(tmp_path, ["direct"])
