@@ -152,3 +152,12 @@ def test_a_frozen_table_is_kept_with_the_state(vocabulary: Any, graph: IdGraph) 
 def test_kinds_that_go_by_ids_need_the_graph(vocabulary: Any) -> None:
     with pytest.raises(ConfigError, match="graph"):
         make_id_vectors(IdSettings("propagated"), vocabulary)
+
+
+def test_phrases_after_the_last_place_share_its_vector() -> None:
+    added = make_id_vectors(IdSettings(kind="positional", positions=3), torch.randn(5, 4))
+    tokens = torch.zeros(1, 4, 4)
+    found = added(tokens, torch.zeros(1, 4, dtype=torch.long), torch.tensor([[3, 4, 90, 0]]))[0]
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+    assert not found[3].any()

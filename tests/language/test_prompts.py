@@ -54,3 +54,23 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "direct.txt").write_text("what now?\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="no place for 'user'"):
         load_prompts(tmp_path, ["direct"])
+
+
+@pytest.mark.parametrize("name", ["p5", "bare"])
+def test_the_text_of_a_prompt_is_read_back(name: str) -> None:
+    for prompts in load_prompts(name, ["sequential", "direct"]).values():
+        assert [Prompt.parsed(prompt.text) for prompt in prompts] == list(prompts)
+
+
+@pytest.mark.parametrize(
+    ("task", "lines", "message"),
+    [
+        ("sequential", "{history} of {candidates}", "has a place for 'candidates'"),
+        ("direct", "{user} {item}", "has a place for 'item'"),
+        ("direct", "{user}\n{user} {candidates}", "names candidates, of which a question has none"),
+    ],
+)
+def test_a_place_that_nothing_fills_is_an_error(tmp_path: Path, task: str, lines: str, message: str) -> None:
+    (tmp_path / f"{task}.txt").write_text(lines, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        load_prompts(tmp_path, [task])

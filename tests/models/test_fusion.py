@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -157,3 +158,16 @@ def test_models_of_one_comparison_share_their_sources() -> None:
     assert isinstance(fusion, Fusion)
     assert fusion.sources["ease"] is models["ease"]
     assert fusion.sources["ease"].settings()["regularisation"] == 7.0
+
+
+def test_a_source_whose_extra_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    fused = Fusion({"rules": SequentialRules(), "network": make_model("sasrec")}).fit(small_shop())
+    assert list(fused.sources) == ["rules"]
+    assert "tastemaker[torch]" in fused.left_out_["network"]
+
+
+def test_the_first_source_is_fitted_however_little_time_there_is() -> None:
+    fused = Fusion({"rules": SequentialRules(), "popular": Popularity()}).fit(small_shop(), run=Run(minutes=1e-9))
+    assert list(fused.sources) == ["rules"]
+    assert "the time" in fused.left_out_["popular"]

@@ -255,3 +255,25 @@ def test_how_a_question_is_put_is_no_other_training(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_an_error(given: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         model(**given).fit(small_shop())
+
+
+def test_prompts_of_ones_own_go_with_the_model(tmp_path: Path) -> None:
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    for task, lines in {"sequential": "after {history}\n{history}\n", "direct": "for {user}\n"}.items():
+        (folder / f"{task}.txt").write_text(lines, encoding="utf-8")
+    data = small_shop()
+    fitted = model(prompts=str(folder)).fit(data)
+    fitted.save(tmp_path / "model")
+    for file in folder.iterdir():
+        file.unlink()
+    again = Generative.load(tmp_path / "model")
+    np.testing.assert_allclose(again.score(queries(data)), fitted.score(queries(data)), atol=1e-5)
+
+
+def test_a_person_who_is_known_needs_no_history_where_the_id_is_asked_about() -> None:
+    data = small_shop()
+    fitted = model(asks="direct").fit(data)
+    person = str(data.sequences.user_ids[0])
+    assert fitted.recommend(Query(user_id=person, history=())).degraded == ()
+    assert "no history" in fitted.recommend(Query(user_id="a stranger", history=())).degraded[0]

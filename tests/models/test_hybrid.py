@@ -107,7 +107,7 @@ def test_without_torch_the_sequence_model_is_left_out(monkeypatch: pytest.Monkey
 
 def test_where_nothing_can_be_fitted_it_says_why() -> None:
     wordless = Dataset.of(SHOP.train.interactions)
-    with pytest.raises(DataError, match="none of the parts"):
+    with pytest.raises(DataError, match="no source of 'hybrid'"):
         Hybrid({"words": ContentKNN()}).fit(wordless)
 
 

@@ -143,7 +143,7 @@ TIMELESS = Dataset.of(pl.DataFrame({"user_id": ["u", "u", "v"], "item_id": ["a",
     [
         (RecentPopularity(), "needs times"),
         (ContentKNN(), "has no words"),
-        (Fusion({"recent": RecentPopularity()}), "none of the fusion's sources could be fitted"),
+        (Fusion({"recent": RecentPopularity()}), "no source of 'fusion' could be fitted"),
     ],
 )
 def test_a_fit_that_failed_is_no_fit(model: DenseRecommender, message: str) -> None:

@@ -241,3 +241,16 @@ def test_two_processes_of_torchrun_train_as_one_that_accumulates(tmp_path: Path,
     train(alone, replace(SETTINGS, epochs=4, accumulate=2), RUN)
     ours = [round(value, 5) for value in torch.cat([each.flatten() for each in alone.module.parameters()]).tolist()]
     assert done.stdout.strip().splitlines()[-1] == str(ours)
+
+
+def test_a_step_in_which_nothing_has_a_weight_changes_nothing() -> None:
+    task = Regression()
+    before = weights(task)
+
+    def weightless(batch: Any) -> tuple[Any, float]:
+        return task.module(task.x[batch]).mean(), 0.0
+
+    task.loss = weightless  # type: ignore[method-assign]
+    trained = train(task, SETTINGS, RUN)
+    assert same(weights(task), before)
+    assert trained.log[-1]["loss"] == 0

@@ -6,18 +6,15 @@ Nothing here knows the network: a step function says what it thinks of the next 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from tastemaker.blocks.trie import NOWHERE, Trie
+from tastemaker.blocks.trie import NOWHERE, OVERS, Over, Trie
 from tastemaker.core.errors import ConfigError, ModelError
-
-Over = Literal["vocabulary", "legal"]
-OVERS: Final = ("vocabulary", "legal")
 
 
 class StepFunction(Protocol):

@@ -49,8 +49,8 @@ class PhraseVectors(IdVectors):
         self.vectors = nn.Parameter(table)
 
     def forward(self, tokens: Tensor, ids: Tensor, phrases: Tensor) -> Tensor:
-        """Return ``tokens`` with the vectors of their phrases added; a later phrase than the last row is an error."""
-        return tokens + embedding(phrases, self.vectors, padding_idx=NO_ID)
+        """Return ``tokens`` with the vectors of their phrases added; phrases after the last row share it."""
+        return tokens + embedding(phrases.clamp(max=len(self.vectors) - 1), self.vectors, padding_idx=NO_ID)
 
 
 class TableVectors(IdVectors):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tastemaker.blocks.codes import PADDING, Codes, agreement
 from tastemaker.core.errors import DataError, UnknownItemError
+
+Over = Literal["vocabulary", "legal"]
+OVERS: Final = ("vocabulary", "legal")
+"""Over which tokens the probabilities of the next one add up to 1: all, or those that a trie allows."""
 
 NOWHERE = -1
 """The node of what is no beginning of any code, and the item of a node that is no leaf."""

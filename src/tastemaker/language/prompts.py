@@ -23,6 +23,15 @@ TASKS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Name of a task -> the places that each of its prompts must have."""
 
+ALSO: Final[Mapping[str, tuple[str, ...]]] = {
+    "sequential": ("user",),
+    "direct": ("candidates",),
+    "rating": ("text",),
+    "explanation": ("text",),
+    "review": ("user", "item"),
+}
+"""Name of a task -> the places that its prompts may have as well; the last one, which asks, names no candidates."""
+
 _PIECE: Final = re.compile(r"\{(\w*)\}|([a-z0-9']+|[^\sa-z0-9'{}])")
 _SHIPPED: Final = files("tastemaker.language") / "prompt_files"
 
@@ -65,6 +74,11 @@ class Prompt:
         return cls(tuple(found))
 
     @property
+    def text(self) -> str:
+        """The prompt as it is read by `parsed`."""
+        return " ".join(f"{{{part.name}}}" if isinstance(part, Slot) else part for part in self.parts)
+
+    @property
     def slots(self) -> tuple[str, ...]:
         """Names of the slots, in order."""
         return tuple(part.name for part in self.parts if isinstance(part, Slot))
@@ -104,6 +118,12 @@ def load_prompts(source: str | Path, tasks: Iterable[str]) -> Prompts:
         found[task] = [_checked(line, task) for line in lines if line and not line.startswith("#")]
         if not found[task]:
             raise ConfigError(f"the task '{task}' has no prompt", where=str(file))
+        if "candidates" in found[task][-1].slots:
+            raise ConfigError(
+                f"the last prompt of the task '{task}' names candidates, of which a question has none",
+                where=str(file),
+                remedy="End with one that does without.",
+            )
     return found
 
 
@@ -111,6 +131,13 @@ def _checked(line: str, task: str) -> Prompt:
     prompt = Prompt.parsed(line)
     if missing := [slot for slot in TASKS[task] if slot not in prompt.slots]:
         raise ConfigError(f"a prompt of the task '{task}' has no place for '{missing[0]}'", where=line)
+    known = (*TASKS[task], *ALSO[task])
+    if strange := [slot for slot in prompt.slots if slot not in known]:
+        raise ConfigError(
+            f"a prompt of the task '{task}' has a place for '{strange[0]}'",
+            where=line,
+            remedy=f"Use {', '.join(known)}.",
+        )
     return prompt
 
 

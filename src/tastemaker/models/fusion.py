@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tastemaker.core.errors import DataError, ModelError
+from tastemaker.core.errors import AssetError, DataError, MissingExtraError, ModelError
 from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.core.recommender import Capabilities
@@ -25,6 +27,7 @@ STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Weights that are tried for a source, in units of what makes it say as much as any other."""
 
 _PASSES: Final = 2
+_INSTANT: Final = 1e-9
 _MOST_QUERIES: Final = 5000
 _PAIRS_AT_ONCE: Final = 8_000_000
 
@@ -52,7 +55,8 @@ class Fusion(DenseRecommender):
     Attributes:
         weights_: Weights in use.
         normalise_: Whether scores are divided.
-        left_out_: Sources that could not be fitted on the data at hand, and why.
+        left_out_: Sources that could not be fitted here (data, times, words or an extra were missing, or the time of
+            the run was over), and why.
         spared_seconds_: What the fits of sources took that had been fitted on the same rows before.
     """
 
@@ -101,7 +105,8 @@ class Fusion(DenseRecommender):
         """Fit every source, then choose the weights on ``valid`` by NDCG@10.
 
         A source that was fitted on the same rows with the same seed before stays as it is. Sources that lack what
-        they need (times, words) are left out and named in ``left_out_``.
+        they need (times, words, an extra) are left out and named in ``left_out_``, and so are those whose turn comes
+        when the time of the run (`tastemaker.core.run.Run.minutes`) is over.
 
         Raises:
             DataError: No source could be fitted.
@@ -128,21 +133,39 @@ class Fusion(DenseRecommender):
         return self
 
     def _fit_sources(self, train: Dataset, valid: HeldOut | None, run: Run) -> None:
+        """Fit the sources one after the other, within the time of the run; the first one is never left out for time."""
+        began = time.perf_counter()
         self.left_out_, self.spared_seconds_ = {}, 0.0
-        fitted = {}
+        fitted: dict[str, DenseRecommender] = {}
         for name, source in self._offered.items():
             spared = source.fitted_before(train, valid, run)
             if spared is not None:
                 self.spared_seconds_ += spared
                 fitted[name] = source
+                self._say(name, True, "fitted before", spared)
                 continue
+            left = None if run.minutes is None else run.minutes - (time.perf_counter() - began) / 60
+            if left is not None and left <= 0 and fitted:
+                self._say(name, False, f"the time, {run.minutes:g} minutes, was over")
+                continue
+            started = time.perf_counter()
+            own = run if left is None else replace(run, minutes=max(left, _INSTANT))
             try:
-                fitted[name] = source.fit(train, valid, run=run)
-            except DataError as error:
-                self.left_out_[name] = error.message
+                fitted[name] = source.fit(train, valid, run=own)
+            except (AssetError, DataError, MissingExtraError) as error:
+                self._say(name, False, f"{error.message}. {error.remedy}" if error.remedy else error.message)
+                continue
+            before = float(getattr(source, "spared_seconds_", 0.0))
+            self.spared_seconds_ += before
+            self._say(name, True, "fitted", time.perf_counter() - started + before)
         if not fitted:
-            raise DataError("none of the fusion's sources could be fitted", where="; ".join(self.left_out_.values()))
+            raise DataError(f"no source of '{self.name}' could be fitted", where="; ".join(self.left_out_.values()))
         self.sources = fitted
+
+    def _say(self, name: str, kept: bool, why: str, seconds: float = 0.0) -> None:
+        """Note what became of a source."""
+        if not kept:
+            self.left_out_[name] = why
 
     def _choose(self, train: Dataset, valid: HeldOut, run: Run) -> None:
         """Ascend along one weight at a time from the best single source, with scores as they are and divided."""

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.blocks.codes import Codes
-from tastemaker.blocks.decoding import OVERS
 from tastemaker.blocks.digits import digit_codes, smallest_base
 from tastemaker.blocks.id_graph import IdGraph, refuse_held_out
 from tastemaker.blocks.indexers import Semantic, make_indexer
-from tastemaker.blocks.trie import Trie
+from tastemaker.blocks.trie import OVERS, Trie
 from tastemaker.core.errors import MissingExtraError, ModelError, nearest
 from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contribution, Contributions
@@ -29,7 +28,7 @@ from tastemaker.data.heldout import HeldOut
 from tastemaker.data.vocabulary import UNKNOWN
 from tastemaker.evaluation.ranking import validation_ndcg
 from tastemaker.language.encoders import DEFAULT_ENCODER, EncoderSpec
-from tastemaker.language.prompts import load_prompts, vocabulary_of
+from tastemaker.language.prompts import Prompt, Prompts, load_prompts, vocabulary_of
 from tastemaker.models import storage
 from tastemaker.models.base import Scores, Settings
 from tastemaker.models.generative_sources import given_vectors, id_settings, text_vectors
@@ -44,7 +43,7 @@ ASKED: Final = ("sequential", "direct")
 NARROW: Final = 256
 """Nodes of a trie that are no leaves, up to which every item is scored; in a wider one a beam looks for the best."""
 
-_PEOPLE: Final = "people.json"
+_PEOPLE, _PROMPTS = "people.json", "prompts.json"
 
 
 class Generative(GridRecommender):
@@ -58,9 +57,10 @@ class Generative(GridRecommender):
     what (ELMRec: Wang et al., 2024). Soft prompts are learnt vectors before each prompt of a task (POD: Li et al.,
     2023).
 
-    Each person gives as many questions to an epoch as ``tasks`` says, each put in one of the task's prompts at random,
-    all but the last of which only teach: the last one is bare, and asks. A held-out event is never read nor learnt:
-    histories, targets and the graph are of the training part, which is checked against the validation part.
+    Each person gives as many questions to an epoch as ``tasks`` says, each put in one of the task's prompts at random.
+    The last prompt of a task is bare; questions are asked with it alone, and the others only teach. A held-out event is
+    never read nor learnt: histories, targets and the graph are of the training part, which is checked against the
+    validation part.
 
     Args:
         indexer: What spells the items, by name, or by name and arguments: see `tastemaker.blocks.indexers.INDEXERS`.
@@ -79,7 +79,7 @@ class Generative(GridRecommender):
         dropout: Probability.
         over: ``vocabulary``: the next token is any; ``legal``: one that the trie allows, in training (MSL: Wang et
             al., 2025) and in answers.
-        temperature: Of the legal loss.
+        temperature: Of the legal loss; answers have none.
         beams: Paths that are followed where the trie is too wide to score every item.
         learning_rate: Adam's.
         weight_decay: Of all weights.
@@ -181,14 +181,18 @@ class Generative(GridRecommender):
         except ImportError as error:
             raise MissingExtraError(f"training '{self.name}'", "torch") from error
         self._run, self._sample = run, None
+        self._graph, self._valid = self._graph_of(train, valid), valid
+        if valid is not None and len(valid) and self.patience:
+            self._sample = valid.sample(2500, run.rng("selection"))
+        self._learn(train, self.settings())
+        self._sample, self._valid = None, None
+
+    def _graph_of(self, train: Dataset, valid: HeldOut | None) -> IdGraph:
+        """Return the graph of the training events, checked for pairs of the validation part."""
         graph = IdGraph.of(train)
         if valid is not None:
             refuse_held_out(graph, valid)
-            if len(valid) and self.patience:
-                self._sample = valid.sample(2500, run.rng("selection"))
-        self._graph, self._valid = graph, valid
-        self._learn(train, self.settings())
-        self._sample, self._valid = None, None
+        return graph
 
     def _learn(self, train: Dataset, settings: Settings) -> None:
         from tastemaker.models.generative_training import GenerativeTask, train_generative
@@ -202,7 +206,7 @@ class Generative(GridRecommender):
         codes = indexer.fit(train, vectors, run)
         numbers = run.rng("numbers of people").permutation(len(self._graph.people))
         self.popularity_ = popularity(train)
-        self._know(Alphabet(codes, _people_codes(numbers), vocabulary_of(prompts)), self._graph.people)
+        self._know(Alphabet(codes, _people_codes(numbers), vocabulary_of(prompts)), self._graph.people, prompts)
         task = GenerativeTask(train, settings, prompts, self.alphabet_, kinds, self._graph, run, self._value, given)
         trained = train_generative(task, settings, run, self.name, self._identity(train, settings, run))
         self.network_ = task.module
@@ -211,10 +215,9 @@ class Generative(GridRecommender):
         self.settings_tried_ = sum("value" in entry for entry in trained.log)
         self.settings_ = {**settings, "best_epoch": trained.best_epoch, "threads": trained.threads}
 
-    def _know(self, alphabet: Alphabet, people: NDArray[np.object_]) -> None:
-        """Take over what spells people and items."""
-        self.alphabet_, self.people_ = alphabet, people
-        self._prompts = load_prompts(self.prompts, self.tasks)
+    def _know(self, alphabet: Alphabet, people: NDArray[np.object_], prompts: Prompts) -> None:
+        """Take over what spells people and items, and what asks."""
+        self.alphabet_, self.people_, self._prompts = alphabet, people, prompts
         self._prompter, self._trie = Prompter(alphabet), Trie(alphabet.items)
         self._places = {person: place for place, person in enumerate(people)}
         self.__dict__.pop("_share", None)
@@ -297,6 +300,12 @@ class Generative(GridRecommender):
         read = (items != UNKNOWN) & (queries.weights[positions] > 0) & (items < len(self.alphabet_.items))
         return Lists(items[read], np.append(0, np.cumsum(read))[indptr])
 
+    def _degraded(self, batch: QueryBatch, numbers: NDArray[np.int32]) -> tuple[str, ...]:
+        notes = super()._degraded(batch, numbers)
+        if self.asks == "direct" and len(batch) == 1 and batch.user_ids[0] in self._places:
+            return tuple(note for note in notes if not note.startswith("no history"))
+        return notes
+
     def _parts(self, query: Query, item: int) -> Contributions:
         """Say what the score loses when an event is taken out of the history; these do not add up."""
         asked = tuple(event for event in query.asked_with() if event.weight > 0)[-self.max_length :]
@@ -328,15 +337,19 @@ class Generative(GridRecommender):
         return fitted, {**network, **spelt}
 
     def _texts(self) -> dict[str, str]:
-        return {_PEOPLE: json.dumps(self.people_.tolist())}
+        asked = {task: [prompt.text for prompt in each] for task, each in self._prompts.items()}
+        return {_PEOPLE: json.dumps(self.people_.tolist()), _PROMPTS: json.dumps(asked)}
 
     def _read(self, folder: Any, stored: storage.Stored) -> None:
         fitted, tensors = stored.fitted, stored.tensors
-        people = json.loads((folder / _PEOPLE).read_text(encoding="utf-8"))
+        people, asked = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (_PEOPLE, _PROMPTS))
+        prompts = {task: [Prompt.parsed(text) for text in each] for task, each in asked.items()}
         items = Codes.from_saved(fitted["items"], {"tokens": tensors["items"]})
         spelt = Codes.from_saved(fitted["people"], {"tokens": tensors["people"]})
         self.popularity_ = tensors["popularity"]
-        self._know(Alphabet(items, spelt, tuple(fitted["words"])), np.asarray([*people, None], dtype=object)[:-1])
+        self._know(
+            Alphabet(items, spelt, tuple(fitted["words"])), np.asarray([*people, None], dtype=object)[:-1], prompts
+        )
         self.training_, self.form_ = list(fitted["training"]), fitted["form"]
         prefix = "network."
         self.weights_ = {name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Final, Self
@@ -10,7 +9,6 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tastemaker.core.errors import AssetError, DataError, MissingExtraError
 from tastemaker.core.run import Advance, Run
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
@@ -25,7 +23,6 @@ from tastemaker.models.ranking_features import Feature
 Floats = NDArray[np.float64]
 
 _ERRORS: Final = 1.0
-_INSTANT: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -93,38 +90,12 @@ class Hybrid(LearnedFusion):
     _known_parts: dict[str, Part] | None = None
 
     def _fit_sources(self, train: Dataset, valid: HeldOut | None, run: Run) -> None:
-        began = time.perf_counter()
-        self.left_out_, self.spared_seconds_, self.parts_ = {}, 0.0, {}
-        fitted = {}
-        for name, source in self._offered.items():
-            spared = source.fitted_before(train, valid, run)
-            if spared is not None:
-                self.spared_seconds_ += spared
-                fitted[name] = source
-                self._say(name, True, "fitted before", spared)
-                continue
-            left = None if run.minutes is None else run.minutes - (time.perf_counter() - began) / 60
-            if left is not None and left <= 0 and fitted:
-                self._say(name, False, f"the time, {run.minutes:g} minutes, was over")
-                continue
-            started = time.perf_counter()
-            own = run if left is None else replace(run, minutes=max(left, _INSTANT))
-            try:
-                fitted[name] = source.fit(train, valid, run=own)
-            except (AssetError, DataError, MissingExtraError) as error:
-                self._say(name, False, f"{error.message}. {error.remedy}" if error.remedy else error.message)
-                continue
-            before = float(getattr(source, "spared_seconds_", 0.0))
-            self.spared_seconds_ += before
-            self._say(name, True, "fitted", time.perf_counter() - started + before)
-        if not fitted:
-            raise DataError("none of the parts could be fitted", where="; ".join(self.left_out_.values()))
-        self.sources = fitted
+        self.parts_ = {}
+        super()._fit_sources(train, valid, run)
 
     def _say(self, name: str, kept: bool, why: str, seconds: float = 0.0) -> None:
+        super()._say(name, kept, why, seconds)
         self.parts_[name] = Part(name, kept, why, round(seconds, 3))
-        if not kept:
-            self.left_out_[name] = why
 
     def _choose(self, train: Dataset, valid: HeldOut, run: Run) -> None:
         names = list(self.sources)

@@ -204,7 +204,10 @@ class _Loop:
             checkpoint.save(self.folder, state, self.task.module, self.optimiser, self.identity)
 
     def _step(self, part: Sequence[Any], steps: int) -> tuple[float, float]:
-        """Take one step on some batches; return the sum of their weighted losses over all processes, and the weight."""
+        """Take one step on some batches; return the sum of their weighted losses over all processes, and the weight.
+
+        Where nothing has a weight there is no step.
+        """
         self.optimiser.zero_grad(set_to_none=True)
         told = torch.zeros(2, dtype=torch.float64)
         for batch in part:
@@ -218,6 +221,8 @@ class _Loop:
                 f"the loss of '{self.name}' is {total} in epoch {self.state.epoch + 1}",
                 remedy="Take a smaller learning_rate, or set clip.",
             )
+        if not weight:
+            return total, weight
         self.group.sum_gradients(self.task.module)
         for each in self.task.module.parameters():
             if each.grad is not None:
