@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tastemaker.systems.reproduction import Cell, Setting, System, find_system, registry, shipped
+from tastemaker.systems.demonstrations import graph_leak
+from tastemaker.systems.reproduction import Cell, Leak, Setting, System, find_system, registry, shipped
 
 Run = Callable[..., Any]
 
@@ -35,6 +37,13 @@ def tiny(shop: Path, monkeypatch: pytest.MonkeyPatch) -> System:
         claim="It runs.",
         must_move="ndcg@10",
         cells=(cell, gone),
+        leak=Leak(
+            about="It leaks.",
+            quick=replace(setting, candidates="uniform", negatives=5),
+            full=replace(gone.setting, candidates="uniform", negatives=5),
+            contestants=partial(graph_leak.contestants, recipe={}),
+            says=graph_leak.says,
+        ),
     )
     for module in (registry, __import__("tastemaker.systems.reproduction", fromlist=["find_system"])):
         monkeypatch.setattr(module, "find_system", lambda name: system if name == "tiny" else find_system(name))
@@ -122,3 +131,42 @@ def test_the_report_can_be_written_anew_from_the_records(run: Run, tiny: System)
     done = run("reproduce", "tiny", "--out", "elsewhere", "--report", "--json")
     assert done.json == {"report": "elsewhere/tiny.md", "cells": ["quick"]}
     assert page.read_text() == before
+
+
+ROWS = ("--row", "random-clean", "--row", "random-leaked")
+
+
+def test_a_leak_is_shown_recorded_and_reported(run: Run, tiny: System) -> None:
+    done = run("reproduce", "tiny", "--show-leak", *ROWS)
+    assert done.code == 0, done.err
+    assert "half of all pairs" in done.out
+    assert "where chance is 1.00" in " ".join(done.out.split())  # ten places for six candidates
+    assert done.out.endswith("Wrote reproductions/tiny/leak.json\n")
+    page = Path("reproductions/tiny.md")
+    before = page.read_text()
+    assert "## The leak, shown" in before
+    page.unlink()
+    run("reproduce", "tiny", "--report")
+    assert page.read_text() == before
+
+
+def test_a_leak_is_shown_as_json_and_on_other_data(run: Run, tiny: System) -> None:
+    found = run("reproduce", "tiny", "--show-leak", *ROWS, "--budget", "full", "--source", "shop", "--json").json
+    assert [row["name"] for row in found["rows"]] == ["random-clean", "random-leaked", "chance"]
+    assert found["dataset"] == "shop"
+    assert found["record"] == "reproductions/tiny/leak.json"
+    assert found["says"].startswith("With ")
+    recorded = json.loads(Path(found["record"]).read_text())["shown"]
+    assert recorded == [{name: value for name, value in found.items() if name not in ("says", "record")}]
+
+
+def test_a_system_without_a_leak_and_data_that_are_not_there_are_told(run: Run, tiny: System) -> None:
+    done = run("reproduce", "ladder", "--show-leak")
+    assert done.code == 4
+    assert "ladder has no leak to show" in done.err
+    assert "elmrec" in done.err
+    assert run("reproduce", "tiny", "--show-leak", "--budget", "full").code == 4
+    assert not Path("reproductions/tiny/leak.json").exists()
+    done = run("reproduce", "tiny", "--source", "shop")
+    assert done.code == 2
+    assert "add --show-leak" in " ".join(done.err.split())

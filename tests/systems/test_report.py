@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tastemaker.systems.reproduction import Bench, System, find_system, report, run_cell, system_names
+from tastemaker.systems.reproduction.leak import LEAK, read_shown
 from tastemaker.systems.reproduction.records import read_records
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "reproductions"
@@ -63,7 +64,7 @@ def test_a_system_has_a_quick_cell_first_and_counts_in_every_cell(name: str) -> 
     system = find_system(name)
     assert system.name == name
     assert system.cells[0].budget == "quick"
-    assert len({cell.name for cell in system.cells}) == len(system.cells)
+    assert len({LEAK, *(cell.name for cell in system.cells)}) == 1 + len(system.cells)
     for cell in system.cells:
         assert cell.baseline in cell.models
         named = {each.model for each in cell.expectations}
@@ -75,16 +76,21 @@ def test_a_committed_report_is_what_the_committed_records_give(name: str) -> Non
     system = find_system(name)
     records = read_records(RESULTS, name, [cell.name for cell in system.cells])
     advice = f"tastemaker reproduce {name} --report"
-    assert (RESULTS / f"{name}.md").read_text(encoding="utf-8") == report(system, records), advice
+    written = report(system, records, read_shown(RESULTS, name))
+    assert (RESULTS / f"{name}.md").read_text(encoding="utf-8") == written, advice
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*/*.json")), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_committed_record_belongs_to_a_cell_and_tells_nothing_of_its_machine(path: Path) -> None:
     system = find_system(path.parent.name)
+    assert not re.search(r"/(home|root|tmp|work|Users|mnt|var)/", path.read_text(encoding="utf-8"))
+    if path.stem == LEAK:
+        assert system.leak is not None
+        assert read_shown(RESULTS, system.name)
+        return
     (cell,) = system.chosen([path.stem])
     record = read_records(RESULTS, system.name, [cell.name])[cell.name]
     assert record.comparison.protocol == cell.setting.protocol
-    assert not re.search(r"/(home|root|tmp|work|Users|mnt|var)/", path.read_text(encoding="utf-8"))
 
 
 def test_the_example_of_the_documentation_is_a_system() -> None:

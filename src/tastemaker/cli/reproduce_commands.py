@@ -12,6 +12,7 @@ from tastemaker.cli.output import Output, write_json
 
 if TYPE_CHECKING:
     from tastemaker.systems.reproduction import Bench, Outcome, System
+    from tastemaker.systems.reproduction.system import Budget
 
 _IN_A_CLONE: Final = Path("docs/reproductions")
 _ELSEWHERE: Final = Path("reproductions")
@@ -51,6 +52,14 @@ def reproduce(
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Measure anew what is there already.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Only write the report, from the records.")] = False,
+    show_leak: Annotated[
+        bool,
+        typer.Option("--show-leak", help="Show what a leak of the published numbers is worth, if one is known."),
+    ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="NAME|DIR", help="With --show-leak: the data to show it on."),
+    ] = None,
     threads: options.Threads = None,
     as_json: options.Json = False,
     no_progress: options.NoProgress = False,
@@ -66,6 +75,8 @@ def reproduce(
     output = Output(as_json=as_json, progress=not no_progress)
     if budget not in BUDGETS:
         raise typer.BadParameter(f"'{budget}' is neither quick nor full", param_hint="--budget")
+    if source is not None and not show_leak:
+        raise typer.BadParameter("only a leak is shown on other data: add --show-leak", param_hint="--source")
     if name is None:
         _list_systems(output)
         return
@@ -80,13 +91,16 @@ def reproduce(
         say=output.note,
         **({} if work is None else {"work": work}),
     )
-    chosen = [each.name for each in system.chosen(cell or (), "full" if budget == "full" else "quick")]
+    wanted: Budget = "full" if budget == "full" else "quick"
+    chosen = [each.name for each in system.chosen(cell or (), wanted)]
     if list_cells:
         _list_cells(output, system, bench)
     elif report:
         _write_report(output, system, bench)
     elif check:
         _check(output, system, chosen, bench)
+    elif show_leak:
+        _show_leak(output, system, bench, wanted, source)
     else:
         _run(output, system, chosen, bench)
 
@@ -199,14 +213,29 @@ def _check(output: Output, system: System, names: list[str], bench: Bench) -> No
         )
 
 
+def _show_leak(output: Output, system: System, bench: Bench, budget: Budget, source: str | None) -> None:
+    from tastemaker.systems.reproduction.leak import write_shown
+    from tastemaker.systems.reproduction.leak_run import show_leak
+    from tastemaker.systems.reproduction.leak_table import leak_table
+
+    shown = show_leak(system, bench, budget, source)
+    assert system.leak is not None
+    path = write_shown(shown, bench.out, system.name)
+    _write_report(output, system, bench, quiet=True)
+    if output.as_json:
+        write_json({**shown.to_json(), "says": system.leak.says(shown.by_name()), "record": str(path)})
+    output.print(leak_table(system.leak, shown), f"Wrote {path}")
+
+
 def _write_report(output: Output, system: System, bench: Bench, *, quiet: bool = False) -> None:
     from tastemaker.evaluation.export import write_text
     from tastemaker.systems.reproduction import report
+    from tastemaker.systems.reproduction.leak import read_shown
     from tastemaker.systems.reproduction.records import read_records
 
     records = read_records(bench.out, system.name, [cell.name for cell in system.cells])
     path = bench.out / f"{system.name}.md"
-    write_text(report(system, records), path)
+    write_text(report(system, records, read_shown(bench.out, system.name)), path)
     if not quiet:
         if output.as_json:
             write_json({"report": str(path), "cells": list(records)})

@@ -79,6 +79,8 @@ class SASRec(FactorModel):
         negatives: Drawn uniformly for each batch (``sampled``) or target; the full softmax needs none.
         calibration: ``t`` of gBCE.
         learning_rate: Adam's.
+        schedule: What becomes of the learning rate over all ``epochs``: ``constant``, or falling to 0 ``linear`` or as a
+            half ``cosine``; a falling one starts higher and needs fewer epochs, whose number has to fit.
         weight_decay: Of all weights.
         batch_events: Padded events in a batch at most; ``None`` takes 20 times ``max_length``.
         epochs: At most.
@@ -134,6 +136,7 @@ class SASRec(FactorModel):
         negatives: int = 2048,
         calibration: float = 0.75,
         learning_rate: float = 1e-3,
+        schedule: str = "constant",
         weight_decay: float = 0.0,
         batch_events: int | None = None,
         epochs: int = 100,
@@ -157,6 +160,7 @@ class SASRec(FactorModel):
         self.negatives = negatives
         self.calibration = calibration
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.weight_decay = weight_decay
         self.batch_events = batch_events
         self.epochs = epochs

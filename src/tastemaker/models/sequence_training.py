@@ -195,6 +195,7 @@ def train_sequences(task: SequenceTask, settings: Settings, run: Run, name: str,
     numbers = TrainingSettings(
         epochs=settings["epochs"],
         learning_rate=settings["learning_rate"],
+        schedule=settings["schedule"],
         weight_decay=settings["weight_decay"],
         patience=settings["patience"],
     )

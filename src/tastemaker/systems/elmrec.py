@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from tastemaker.models.reranked import Reranked
+from tastemaker.systems.demonstrations import graph_leak
 from tastemaker.systems.p5 import BESIDE, COLUMNS, PARTS, QUICK, SMALL, writer
 from tastemaker.systems.pod import POD
-from tastemaker.systems.reproduction import Beats, Cell, Setting, System, Trial, settings, shipped
+from tastemaker.systems.reproduction import Beats, Cell, Leak, Setting, System, Trial, settings, shipped
 
 GRAPH: Final[Mapping[str, Any]] = {"kind": "propagated", "mode": "linear", "layers": 4, "alpha": 1.0}
 """Random features spread four steps along the graph of the training events, and trained through it."""
@@ -156,6 +158,14 @@ RERANKED: Final = Cell(
     differs=DIFFERS,
 )
 
+GRAPH_LEAK: Final = Leak(
+    about=graph_leak.ABOUT,
+    quick=replace(settings.BEAUTY_99, source="movielens-100k"),
+    full=settings.BEAUTY_99,
+    contestants=partial(graph_leak.contestants, recipe={**ELMREC, "asks": "direct"}),
+    says=graph_leak.says,
+)
+
 SYSTEM = System(
     name="elmrec",
     title="ELMRec without its leak",
@@ -166,4 +176,5 @@ SYSTEM = System(
     must_move="ndcg@10 of the direct task: above the same model with embeddings of places, and above counts, the "
     "intervals of the differences excluding zero",
     cells=(QUICK_CELL, BEAUTY, CANDIDATES, POPULAR, SPORTS, VECTORS, RERANKED),
+    leak=GRAPH_LEAK,
 )

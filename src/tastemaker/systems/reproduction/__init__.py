@@ -1,6 +1,7 @@
 """What all systems share: cells and what is expected of them, running and resuming them, records and reports."""
 
 from tastemaker.systems.reproduction.expectations import AtLeast, Beats, Published, Verdict
+from tastemaker.systems.reproduction.leak import Leak
 from tastemaker.systems.reproduction.records import Record, read_record, write_record
 from tastemaker.systems.reproduction.registry import find_system, system_names
 from tastemaker.systems.reproduction.report import report
@@ -12,6 +13,7 @@ __all__ = [
     "Beats",
     "Bench",
     "Cell",
+    "Leak",
     "Outcome",
     "Published",
     "Record",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,19 @@ from tastemaker.evaluation.comparison import Comparison
 
 def machine(comparison: Comparison) -> dict[str, Any]:
     """Return system, processor, cores, memory, threads and versions of a comparison, as JSON values."""
+    return machine_with(comparison.knobs["threads"], comparison.environment)
+
+
+def machine_with(threads: int, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the same of anything that was made with so many threads in an environment."""
     return {
         "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gb": _memory_gb(),
-        "threads": comparison.knobs["threads"],
-        "python": comparison.environment["python"],
-        "numpy": comparison.environment["numpy"],
+        "threads": threads,
+        "python": environment["python"],
+        "numpy": environment["numpy"],
     }
 
 

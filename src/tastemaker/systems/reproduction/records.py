@@ -129,9 +129,18 @@ def write_record(record: Record, out: Path) -> Path:
         StorageError: It cannot be written.
     """
     path = record_path(out, record.system, record.cell)
-    with atomic_file(path) as temporary:
-        temporary.write_text(_written(record.to_json()), encoding="utf-8")
+    write_document(record.to_json(), path)
     return path
+
+
+def write_document(document: Mapping[str, Any], path: Path) -> None:
+    """Write JSON values to a file, whole or not at all, so that a difference of two versions can be read.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    with atomic_file(path) as temporary:
+        temporary.write_text(_written(document), encoding="utf-8")
 
 
 def read_record(out: Path, system: str, cell: str) -> Record | None:
@@ -151,7 +160,7 @@ def read_records(out: Path, system: str, cells: Sequence[str]) -> dict[str, Reco
 
 
 def _written(value: Any, depth: int = 0) -> str:
-    """Write JSON so that a difference of two versions can be read: what is innermost stands on one line."""
+    """Write JSON with what is innermost on one line."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     if not any(isinstance(part, dict | list) for part in parts):
         return json.dumps(value, ensure_ascii=False, allow_nan=False)

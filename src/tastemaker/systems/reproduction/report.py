@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from tastemaker.data.sources.registry import SOURCES
 from tastemaker.evaluation.bootstrap import Interval
@@ -12,8 +12,9 @@ from tastemaker.evaluation.comparison import BASELINE, Comparison
 from tastemaker.evaluation.conventions import METRICS
 from tastemaker.evaluation.rows import Row
 from tastemaker.evaluation.wording import budgets
-from tastemaker.evaluation.written import NOTHING, said, seconds
+from tastemaker.evaluation.written import NOTHING, percent, said, seconds
 from tastemaker.systems.reproduction.expectations import FAILS, HOLDS, NOT_RUN, OPEN, AtLeast, Beats, Expectation
+from tastemaker.systems.reproduction.leak import LEAK, Leak, Shown
 from tastemaker.systems.reproduction.records import Record
 from tastemaker.systems.reproduction.system import Cell, System
 
@@ -33,18 +34,21 @@ _QUIET: Final = {
 """Knobs that the report says elsewhere, or that are the same in all reports."""
 
 
-def report(system: System, records: Mapping[str, Record]) -> str:
+def report(system: System, records: Mapping[str, Record], shown: Sequence[Shown] = ()) -> str:
     """Return the report of a system.
 
     Args:
         system: What was claimed and expected.
         records: Name of a cell -> what it gave; cells without a record are reported as not run.
+        shown: What its leak was worth, if that was shown.
     """
     lines = [f"<!-- Written by `tastemaker reproduce {system.name} --report` from the records beside it. -->", ""]
     lines += [f"# {system.title}", "", system.claim, ""]
     lines += [f"Source: {system.citation}. Metric that must move: {system.must_move}.", ""]
     lines += ["```console", *_commands(system), "```", ""]
     lines += _verdicts(system, records)
+    if system.leak is not None and shown:
+        lines += _leak(system, system.leak, shown)
     for cell in system.cells:
         lines += [f"## {cell.name}", "", cell.shows, ""]
         record = records.get(cell.name)
@@ -65,6 +69,8 @@ def verdict_lines(cell: Cell, record: Record) -> list[str]:
 def _commands(system: System) -> Iterator[str]:
     yield f"$ tastemaker reproduce {system.name} --check          # the quick cell anew, beside these numbers"
     yield f"$ tastemaker reproduce {system.name} --budget full    # every cell; it goes on where it was broken off"
+    if system.leak is not None:
+        yield f"$ tastemaker reproduce {system.name} --show-leak      # what a leak of the published numbers is worth"
 
 
 def _verdicts(system: System, records: Mapping[str, Record]) -> Iterator[str]:
@@ -96,6 +102,41 @@ def _verdicts(system: System, records: Mapping[str, Record]) -> Iterator[str]:
         )
     yield ""
     yield from (f"({number}) {source}.\n" for number, source in enumerate(sources, start=1))
+
+
+def _leak(system: System, leak: Leak, shown: Sequence[Shown]) -> Iterator[str]:
+    """Write what a leak is worth, in a table for each data set."""
+    yield from ("## The leak, shown", "", leak.about, "")
+    for each in shown:
+        counts, metrics = each.counts, list(dict.fromkeys(name for row in each.rows for name in row.metrics))
+        yield (
+            f"`{each.dataset}`, {each.protocol}, split `{each.split_hash}`: {counts['people']:,} people, "
+            f"{counts['items']:,} items, {counts['train_events']:,} events to learn from. Each of "
+            f"{counts['answers']:,} answers is ranked among {each.negatives:,} {each.candidates} negatives; means of "
+            f"{len(each.negative_seeds)} draws, with 95 % intervals over people."
+        )
+        if counts["short"]:
+            yield f"{counts['short']:,} answers have fewer, since their person met nearly everything."
+        yield ""
+        yield _line("graph", "what ranks", *metrics, "answers in the graph")
+        yield _line("---", "---", *["--:"] * (len(metrics) + 1))
+        for row in each.rows:
+            values = (
+                [_bounded(row.metrics[name]) for name in metrics]
+                if row.metrics
+                else ["not run", *[""] * (len(metrics) - 1)]
+            )
+            yield _line(row.graph or NOTHING, row.vectors, *values, percent(row.inside))
+        yield ""
+        yield from (f"{row.name} was not run: {row.reason}.\n" for row in each.rows if row.reason)
+        yield from (leak.says(each.by_name()), "")
+        codes = " and ".join(f"`{code[:12]}`" for code in dict.fromkeys(row.code for row in each.rows))
+        yield (
+            f"Made with code {codes} and data `{each.fingerprint[:12]}` in "
+            f"{seconds(sum(row.seconds for row in each.rows))} of work {_where(each.machine)}. "
+            f"[Record]({system.name}/{LEAK}.json)"
+        )
+        yield ""
 
 
 def _metric(each: Expectation) -> str:
@@ -224,13 +265,17 @@ def _knobs(comparison: Comparison) -> str:
 
 
 def _made(record: Record) -> str:
-    machine = record.machine
-    threads = "one thread" if machine.get("threads") == 1 else f"{machine.get('threads')} threads"
     return (
         f"Made with code `{record.code[:12]}` and data `{record.comparison.fingerprint[:12]}` in "
-        f"{seconds(record.seconds)} of work on {machine.get('cores')} cores ({machine.get('processor')}), "
-        f"matrix products on {threads}; Python {machine.get('python')}, NumPy {machine.get('numpy')}. "
-        f"[Record]({record.system}/{record.cell}.json)"
+        f"{seconds(record.seconds)} of work {_where(record.machine)}. [Record]({record.system}/{record.cell}.json)"
+    )
+
+
+def _where(machine: Mapping[str, Any]) -> str:
+    threads = "one thread" if machine.get("threads") == 1 else f"{machine.get('threads')} threads"
+    return (
+        f"on {machine.get('cores')} cores ({machine.get('processor')}), matrix products on {threads}; "
+        f"Python {machine.get('python')}, NumPy {machine.get('numpy')}"
     )
 
 

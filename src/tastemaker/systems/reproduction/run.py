@@ -124,7 +124,7 @@ def check_cell(system: System, cell: Cell, bench: Bench) -> tuple[list[str], lis
 
 def _ready(cell: Cell, bench: Bench) -> _Ready:
     setting, run = cell.setting, replace(bench.run, seed=cell.seeds[0])
-    dataset = _dataset(setting.source, bench, run)
+    dataset = dataset_of(setting.source, bench, run)
     if not setting.refit:
         split, choosing = make_split(dataset, setting.protocol, run=run, **setting.knobs), None
     else:
@@ -137,7 +137,7 @@ def _ready(cell: Cell, bench: Bench) -> _Ready:
         sources, learnt_from = tuple(trial.elsewhere), where
         if sources:
             if sources not in elsewhere:
-                others = joined([_dataset(source, bench, run) for source in sources])
+                others = joined([dataset_of(source, bench, run) for source in sources])
                 elsewhere[sources] = make_split(others, setting.protocol, run=run, **setting.knobs)
             learnt_from = [*where, *sources, elsewhere[sources].hash]
         identities[name] = _identity(trial, cell, learnt_from)
@@ -145,8 +145,13 @@ def _ready(cell: Cell, bench: Bench) -> _Ready:
     return _Ready(split, choosing, elsewhere, known)
 
 
-def _dataset(name: str, bench: Bench, run: Run) -> Dataset:
-    """Load a source by name, or what lies under that name among the data at hand, in Tastemaker's layout."""
+def dataset_of(name: str, bench: Bench, run: Run) -> Dataset:
+    """Load a source by name, or what lies under that name among the data at hand, in Tastemaker's layout.
+
+    Raises:
+        AssetError: It cannot be fetched.
+        DataError: There is no such source, or what it has is damaged.
+    """
     source = SOURCES.get(name)
     folder = None
     if bench.data is not None:
@@ -230,7 +235,7 @@ def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: 
         attempts,
         ready.split,
         ks=tuple(setting.ks),
-        run=replace(bench.run, seed=cell.seeds[0], output=_trainings(bench, code) if keep else None),
+        run=replace(bench.run, seed=cell.seeds[0], output=trainings_of(bench, code) if keep else None),
         seeds=tuple(cell.seeds),
         baseline=cell.baseline,
         candidates=setting.candidates,
@@ -257,7 +262,7 @@ def _questions(split: Split, setting: Setting) -> Split:
     return replace(split, test=apart(split.test)) if setting.candidates in SAMPLED else split
 
 
-def _trainings(bench: Bench, code: str) -> Path | None:
+def trainings_of(bench: Bench, code: str) -> Path | None:
     """Return where trainings of this code are kept; nowhere where all is to be measured anew."""
     return None if bench.again else bench.work / "trainings" / code[:16]
 

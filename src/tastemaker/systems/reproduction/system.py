@@ -13,6 +13,7 @@ from tastemaker.evaluation.comparison import BASELINE
 from tastemaker.evaluation.negatives import NEGATIVES, SEEDS
 from tastemaker.models import make_model
 from tastemaker.systems.reproduction.expectations import Expectation
+from tastemaker.systems.reproduction.leak import Leak
 
 Kind = Literal["recommender", "agent", "judge", "simulator", "attack", "training"]
 Budget = Literal["quick", "full"]
@@ -113,6 +114,7 @@ class System:
         claim: What is claimed, as a sentence that can be wrong.
         must_move: The metric that must move if the claim is true; written down before the first run.
         cells: The experiments, the quick one first.
+        leak: A leak of its published evaluation, which can be shown.
     """
 
     name: str
@@ -122,6 +124,7 @@ class System:
     claim: str
     must_move: str
     cells: Sequence[Cell]
+    leak: Leak | None = None
 
     def chosen(self, names: Sequence[str] = (), budget: Budget = "full") -> list[Cell]:
         """Return the cells of these names, or all that a budget has room for: a full one for every cell.
