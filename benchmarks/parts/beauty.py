@@ -111,7 +111,7 @@ def beauty(asked: argparse.Namespace, threads: int) -> None:
     split, record = leave_one_out(data), None if asked.quick else long_run()
     wanted = [*asked.reach, *([record[2]] if record else [])]
     settings = {
-        **SASRec(**{"items": "ids", "loss": "sampled", **asked.settings}).settings(),
+        **SASRec(**{"items": "ids", "learning_rate": 0.002, **asked.settings}).settings(),
         **({"epochs": 3} if asked.quick else {}),
     }
     steps = curve(split, settings, max(wanted), threads)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from tastemaker.blocks.codes import Codes
-from tastemaker.blocks.trie import Trie
+from tastemaker.blocks.trie import OVERS, Trie
 from tastemaker.core.errors import ConfigError, ModelError
 
 pytestmark = pytest.mark.needs_extra("torch")
 torch = pytest.importorskip("torch")
 
-from tastemaker.blocks.decoding import OVERS, beam, score_all, score_items  # noqa: E402
+from tastemaker.blocks.decoding import beam, score_all, score_items  # noqa: E402
 from tastemaker.blocks.encoder_decoder import EncoderDecoder, Stepper  # noqa: E402
 
 START, VOCABULARY, QUERIES = 9, 10, 4

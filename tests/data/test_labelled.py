@@ -12,7 +12,7 @@ import pytest
 from tastemaker.core.errors import DataError, QueryError
 from tastemaker.core.query import Event, Query, QueryBatch
 from tastemaker.data import Dataset, labels_of, ratings_of, split_events
-from tastemaker.data.labelled import with_labels
+from tastemaker.data.labelled import TEXTS, texts_of, with_labels
 from tastemaker.testing import small_shop
 
 
@@ -47,6 +47,23 @@ def test_a_label_is_the_column_else_the_rating_else_the_weight(
 ) -> None:
     found = [None if np.isnan(label) else label for label in labels_of(log(**columns))]
     assert found == expected
+
+
+def test_what_was_written_of_an_event_is_read_and_is_no_context() -> None:
+    data = small_shop()
+    said = pl.concat_str(pl.lit("no. "), pl.int_range(pl.len()).cast(pl.String))
+    data = Dataset.of(data.interactions.frame.with_columns(**dict.fromkeys(TEXTS, said), slot=pl.lit("web")))
+    split = split_events(data, "ratings", "random-ratio")
+    assert split.test.context.columns == ["timestamp", "slot"]
+    assert texts_of(split.train, "summary") == split.train.interactions.frame["summary"].to_list()
+    assert len(texts_of(split.train, "text")) < len(texts_of(data, "text"))
+
+
+@pytest.mark.parametrize("columns", [{}, {"summary": [None] * 4}, {"summary": [["a"], [], ["b"], []]}])
+def test_events_without_texts_say_what_to_do(columns: dict[str, list[Any]]) -> None:
+    with pytest.raises(DataError, match=r"no texts in a column 'summary'.*\[interactions\]"):
+        texts_of(log(**columns), "summary")
+    assert texts_of(log(summary=[None, "good", "", 5]), "summary") == ["", "good", "", "5"]
 
 
 def test_where_a_like_begins_can_be_said() -> None:

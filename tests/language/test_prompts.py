@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tastemaker.core.errors import ConfigError
-from tastemaker.language.prompts import Prompt, Slot, load_prompts, vocabulary_of
+from tastemaker.language.prompts import TASKS, Prompt, Slot, load_prompts, vocabulary_of
 
 
 def test_words_marks_and_slots_are_told_apart() -> None:
@@ -29,7 +29,7 @@ def test_a_wrong_slot_is_an_error(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("name", ["p5", "bare"])
 def test_the_last_of_the_shipped_prompts_is_bare(name: str) -> None:
-    for task, prompts in load_prompts(name, ["sequential", "direct"]).items():
+    for task, prompts in load_prompts(name, TASKS).items():
         assert prompts[-1].words == (), task
         assert "candidates" not in prompts[-1].slots
 
@@ -58,7 +58,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["p5", "bare"])
 def test_the_text_of_a_prompt_is_read_back(name: str) -> None:
-    for prompts in load_prompts(name, ["sequential", "direct"]).values():
+    for prompts in load_prompts(name, TASKS).values():
         assert [Prompt.parsed(prompt.text) for prompt in prompts] == list(prompts)
 
 
@@ -67,6 +67,7 @@ def test_the_text_of_a_prompt_is_read_back(name: str) -> None:
     [
         ("sequential", "{history} of {candidates}", "has a place for 'candidates'"),
         ("direct", "{user} {item}", "has a place for 'item'"),
+        ("rating", "{user} {item} after {history}", "has a place for 'history'"),
         ("direct", "{user}\n{user} {candidates}", "names candidates, of which a question has none"),
     ],
 )

@@ -34,10 +34,23 @@ SMALL: Final[Mapping[str, Mapping[str, Any]]] = {
         "prompts": "bare",
         "indexer": "item-token",
     },
+    "generative-rating": {
+        "tasks": {"rating": 12.0},
+        "dimensions": 32,
+        "heads": 2,
+        "hidden": 32,
+        "blocks": 1,
+        "learning_rate": 0.01,
+        "warmup": 5,
+        "batch_tokens": 800,
+        "epochs": 6,
+        "prompts": "bare",
+        "indexer": "item-token",
+    },
 }
 """Name of a model -> hyper-parameters, where the usual ones take too long."""
 
-NEEDS: Final = {"sasrec": "torch", "generative": "torch"}
+NEEDS: Final = {"sasrec": "torch", "generative": "torch", "generative-rating": "torch"}
 """Name of a model -> the extra, and the module, without which it cannot be fitted."""
 
 

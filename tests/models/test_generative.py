@@ -18,13 +18,13 @@ from tastemaker.data import Dataset, HeldOut, leave_one_out
 from tastemaker.language.prompts import load_prompts
 from tastemaker.models import Generative
 from tastemaker.models import generative as module
-from tastemaker.models.prompting import Lists
+from tastemaker.models.generative_examples import Events, Examples
 from tastemaker.testing import small_shop
 
 pytestmark = pytest.mark.needs_extra("torch")
 pytest.importorskip("torch")
 
-from tastemaker.models.generative_training import Events, GenerativeTask  # noqa: E402
+from tastemaker.models.generative_training import GenerativeTask  # noqa: E402
 
 TINY: dict[str, Any] = {**SMALL["generative"], "epochs": 2}
 
@@ -57,10 +57,8 @@ def prompts_of(monkeypatch: pytest.MonkeyPatch, train: Dataset, valid: HeldOut, 
 
     def note(task: GenerativeTask, *_: object) -> None:
         for batch in task.batches(np.random.default_rng(0)):
-            lists = {"history": task.events.history(batch)}
-            if batch.candidates is not None:
-                lists["candidates"] = Lists.of_table(batch.candidates)
-            written = task.prompter.write(batch.prompt, batch.people, **lists)
+            assert isinstance(batch, Examples)
+            written = task.prompter.write(batch.prompt, batch.people, **task.events.lists(batch))
             found.append((written.tokens, written.ids, written.phrases, batch.targets))
         found.append(tuple(value.numpy() for value in task.module.state_dict().values()))
         raise Seen
@@ -242,6 +240,8 @@ def test_how_a_question_is_put_is_no_other_training(tmp_path: Path) -> None:
     [
         ({"tasks": {"drect": 1.0}}, ModelError, "no task 'drect'"),
         ({"tasks": {"direct": 1.0}}, ModelError, "asked and not learnt"),
+        ({"tasks": {"rating": 1.0}, "asks": "rating"}, ModelError, "cannot be put as 'rating'"),
+        ({"words": 0}, ModelError, "words, max_read and max_written"),
         ({"over": "all"}, ModelError, "no probabilities over 'all'"),
         ({"heads": 3}, ModelError, "3 heads do not divide 32"),
         ({"indexer": "randm"}, ConfigError, "no indexer 'randm'"),

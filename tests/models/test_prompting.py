@@ -87,3 +87,11 @@ def test_the_latest_are_the_last(most: int) -> None:
     assert [found.items[a:b].tolist() for a, b in zip(found.indptr, found.indptr[1:], strict=False)] == [
         row[-most:] for row in rows
     ]
+
+
+def test_rows_are_taken_cut_and_laid_out() -> None:
+    rows = lists([0, 1, 2], [], [2], [1, 1])
+    taken = rows.taken(np.array([3, 0, 0, 1]))
+    assert taken.table(-1).tolist() == [[1, 1, -1], [0, 1, 2], [0, 1, 2], [-1, -1, -1]]
+    assert rows.first(2).table(9).tolist() == [[0, 1], [9, 9], [2, 9], [1, 1]]
+    assert rows.taken(np.array([], dtype=np.int64)).table(0).shape == (0, 0)

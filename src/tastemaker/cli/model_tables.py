@@ -14,7 +14,7 @@ from tastemaker.models.registry import MODELS, default_settings, model_class
 _KINDS: Final = {bool: "bool_type", int: "int_type", float: "float_type", str: "string_type"}
 """Type of a hyper-parameter -> what pydantic calls the error that a value is of another one."""
 
-_TABLES: Final = frozenset({"encoder"})
+_TABLES: Final = frozenset({"encoder", "indexer", "id_vectors", "tasks"})
 """Hyper-parameters that may be a name, or a table of a name and arguments."""
 
 

@@ -1,4 +1,4 @@
-"""What events say outright: the ratings that were given, and whether what was shown was liked."""
+"""What events say outright: the ratings that were given, whether what was shown was liked, what was written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ LABEL: Final = "label"
 LIKED_FROM: Final = 4.0
 """A rating from here on is a like, where nothing else says what was liked: the usual cut of a scale from 1 to 5."""
 
-_NOT_CONTEXT: Final = ("user_id", "item_id", "order", "event", "weight", "rating", "reason", LABEL)
+TEXTS: Final = ("text", "summary", "explanation")
+"""Columns of events that somebody wrote afterwards: a review, a few words for it, a sentence with reasons."""
+
+_NOT_CONTEXT: Final = ("user_id", "item_id", "order", "event", "weight", "rating", "reason", LABEL, *TEXTS)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,28 @@ def ratings_of(dataset: Dataset) -> NDArray[np.float64]:
             remedy="Name the column 'rating' (in dataset.toml, or when importing), or use a model of likes or visits.",
         )
     return ratings.astype(np.float64)
+
+
+def texts_of(dataset: Dataset, column: str) -> list[str]:
+    """Return what was written of each event, ``[e]`` texts, empty where nothing was.
+
+    Args:
+        dataset: The events.
+        column: One of `TEXTS`.
+
+    Raises:
+        DataError: There is no such column, or nothing in it.
+    """
+    frame = dataset.interactions.frame
+    there = column in frame.columns and not frame[column].dtype.is_nested()
+    texts = frame[column].cast(pl.String, strict=False).fill_null("").to_list() if there else []
+    if not any(texts):
+        raise DataError(
+            f"these events have no texts in a column '{column}'",
+            where=dataset.name,
+            remedy=f'Name it in dataset.toml: [interactions] columns = {{{column} = "..."}}; or leave the task out.',
+        )
+    return texts
 
 
 def labels_of(dataset: Dataset, liked_from: float = LIKED_FROM) -> NDArray[np.float64]:

@@ -12,7 +12,10 @@ from typing import Final
 from tastemaker.core.errors import ConfigError, nearest
 
 SLOTS: Final = ("user", "history", "candidates", "item", "text")
-"""What a prompt may have a place for: one person, items in order, items to choose from, one item, words."""
+"""What a prompt may have a place for: one person, items in order, items to choose from, one item, words.
+
+The words are those of the review in the task ``review``, and of the item in the others that have any.
+"""
 
 TASKS: Final[Mapping[str, tuple[str, ...]]] = {
     "sequential": ("history",),

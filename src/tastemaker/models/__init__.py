@@ -12,6 +12,7 @@ from tastemaker.models.embedding_knn import EmbeddingKNN
 from tastemaker.models.feature_ridge import FeatureRidge
 from tastemaker.models.fusion import CountsAndText, CountsTextAndVectors, Fusion, FusionWithVectors
 from tastemaker.models.generative import Generative
+from tastemaker.models.generative_rating import GenerativeRating
 from tastemaker.models.hashed_logistic import HashedLogistic
 from tastemaker.models.hybrid import Hybrid
 from tastemaker.models.ials import IALS
@@ -52,6 +53,7 @@ __all__ = [
     "Fusion",
     "FusionWithVectors",
     "Generative",
+    "GenerativeRating",
     "HashedLogistic",
     "Hybrid",
     "ItemKNN",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from inspect import signature
@@ -16,25 +14,24 @@ from tastemaker.blocks.codes import Codes
 from tastemaker.blocks.digits import digit_codes, smallest_base
 from tastemaker.blocks.id_graph import IdGraph, refuse_held_out
 from tastemaker.blocks.indexers import Semantic, make_indexer
-from tastemaker.blocks.trie import OVERS, Trie
+from tastemaker.blocks.trie import OVERS
 from tastemaker.core.errors import MissingExtraError, ModelError, nearest
 from tastemaker.core.query import Query, QueryBatch
 from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.core.recommender import Capabilities
 from tastemaker.core.run import Run
-from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
 from tastemaker.data.vocabulary import UNKNOWN
 from tastemaker.evaluation.ranking import validation_ndcg
 from tastemaker.language.encoders import DEFAULT_ENCODER, EncoderSpec
-from tastemaker.language.prompts import Prompt, Prompts, load_prompts, vocabulary_of
-from tastemaker.models import storage
+from tastemaker.language.prompts import TASKS, load_prompts, vocabulary_of
 from tastemaker.models.base import Scores, Settings
+from tastemaker.models.generative_material import Material
 from tastemaker.models.generative_sources import given_vectors, id_settings, text_vectors
 from tastemaker.models.item_to_item import popularity
-from tastemaker.models.prompting import Alphabet, Ints, Lists, Prompter
-from tastemaker.models.selection import GridRecommender
+from tastemaker.models.prompt_model import PromptModel
+from tastemaker.models.prompting import Alphabet, Ints, Lists
 from tastemaker.models.space import Choice, Integer, Real, Space
 
 ASKED: Final = ("sequential", "direct")
@@ -43,30 +40,31 @@ ASKED: Final = ("sequential", "direct")
 NARROW: Final = 256
 """Nodes of a trie that are no leaves, up to which every item is scored; in a wider one a beam looks for the best."""
 
-_PEOPLE, _PROMPTS = "people.json", "prompts.json"
 
-
-class Generative(GridRecommender):
+class Generative(PromptModel):
     """Recommends by writing: prompts of people and items go in, codes of items come out (P5: Geng et al., 2022).
 
     An encoder-decoder in T5's shape, trained from scratch, reads prompts in which people and items are spelt by tokens,
     and learns several tasks at once: what comes after a history (``sequential``), and what suits a person of whom only
-    the id is told (``direct``). Its answers are codes along a trie, so that all of them are items. What is known of a
+    the id is told (``direct``). These answers are codes along a trie, so that all of them are items. Beside them it may
+    learn what people say of items: how many stars they give (``rating``, see `ratings`), a sentence with reasons
+    (``explanation``, see `explanations`) and a review in a few words (``review``, see `summaries`). What is known of a
     person or an item beyond the spelling comes in by vectors of ids, which are added to the tokens of a phrase: by its
     place in the prompt (whole-word embeddings), by whom it means, or by where that stands in the graph of who touched
     what (ELMRec: Wang et al., 2024). Soft prompts are learnt vectors before each prompt of a task (POD: Li et al.,
     2023).
 
     Each person gives as many questions to an epoch as ``tasks`` says, each put in one of the task's prompts at random.
-    The last prompt of a task is bare; questions are asked with it alone, and the others only teach. A held-out event is
-    never read nor learnt: histories, targets and the graph are of the training part, which is checked against the
-    validation part.
+    The last prompt of a task is bare; questions are asked with it alone, and the others only teach. Of ratings and
+    texts as many are drawn in all, from every event that has one. A held-out event is never read nor learnt: histories,
+    targets, texts and the graph are of the training part, which is checked against the validation part.
 
     Args:
         indexer: What spells the items, by name, or by name and arguments: see `tastemaker.blocks.indexers.INDEXERS`.
         id_vectors: Which vectors are added: see `tastemaker.models.generative_sources.id_settings`.
         tasks: Name of a task -> questions of each person in an epoch, on average.
-        asks: The task that questions are put as. Strangers, of whom no id is known, are asked by their history.
+        asks: The task that questions are put as, ``sequential`` if ``None``. Strangers, of whom no id is known, are
+            asked by their history.
         encoder: A text encoder, of whose vectors the indexer ``semantic`` makes codes.
         prompts: Name of a set of prompts, or a folder of them: see `tastemaker.language.prompts.load_prompts`.
         soft_prompts: Learnt vectors before each prompt.
@@ -81,6 +79,9 @@ class Generative(GridRecommender):
             al., 2025) and in answers.
         temperature: Of the legal loss; answers have none.
         beams: Paths that are followed where the trie is too wide to score every item.
+        words: Words of the training texts that are known, the most frequent ones.
+        max_read: Words of a review that are read, at most.
+        max_written: Words of an answer that are learnt and written, at most.
         learning_rate: Adam's.
         weight_decay: Of all weights.
         warmup: Steps over which the learning rate rises.
@@ -89,12 +90,6 @@ class Generative(GridRecommender):
         epochs: At most.
         patience: Epochs without a gain on validation after which training stops; 0 goes through all ``epochs``, looks
             at no validation, and keeps the last one.
-
-    Attributes:
-        alphabet_: Numbers of all tokens.
-        people_: Raw ids of the people of the training part, object ``[u]``.
-        weights_: Weights of the network, by torch's names.
-        training_: What is known of each epoch.
     """
 
     name: ClassVar[str] = "generative"
@@ -107,7 +102,9 @@ class Generative(GridRecommender):
         "over": Choice(OVERS),
     }
 
-    training_: list[dict[str, Any]]
+    usual_tasks: ClassVar[Mapping[str, float]] = {"sequential": 1.0, "direct": 1.0}
+    questions: ClassVar[tuple[str, ...]] = ASKED
+    """Tasks that questions can be put as; the first one is what they are put as where nobody says otherwise."""
 
     def __init__(
         self,
@@ -115,7 +112,7 @@ class Generative(GridRecommender):
         indexer: str | Mapping[str, Any] = "random",
         id_vectors: str | Mapping[str, Any] = "positional",
         tasks: Mapping[str, float] | None = None,
-        asks: str = "sequential",
+        asks: str | None = None,
         encoder: EncoderSpec = DEFAULT_ENCODER,
         prompts: str = "p5",
         soft_prompts: int = 0,
@@ -129,6 +126,9 @@ class Generative(GridRecommender):
         over: str = "vocabulary",
         temperature: float = 1.0,
         beams: int = 30,
+        words: int = 5000,
+        max_read: int = 100,
+        max_written: int = 20,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
         warmup: int = 100,
@@ -139,8 +139,8 @@ class Generative(GridRecommender):
     ) -> None:
         self.indexer = indexer
         self.id_vectors = id_vectors
-        self.tasks = {"sequential": 1.0, "direct": 1.0} if tasks is None else dict(tasks)
-        self.asks = asks
+        self.tasks = dict(self.usual_tasks if tasks is None else tasks)
+        self.asks = self.questions[0] if asks is None else asks
         self.encoder = encoder
         self.prompts = prompts
         self.soft_prompts = soft_prompts
@@ -154,6 +154,9 @@ class Generative(GridRecommender):
         self.over = over
         self.temperature = temperature
         self.beams = beams
+        self.words = words
+        self.max_read = max_read
+        self.max_written = max_written
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.warmup = warmup
@@ -199,6 +202,7 @@ class Generative(GridRecommender):
 
         run = self._run
         prompts = load_prompts(self.prompts, self.tasks)
+        material = Material(train, self._valid, self._graph, prompts, settings)
         kinds, source = id_settings(self.id_vectors, self.tasks)
         given = given_vectors(source, train, self._valid, self._graph, self.dimensions, run)
         indexer = make_indexer(self.indexer)
@@ -206,21 +210,16 @@ class Generative(GridRecommender):
         codes = indexer.fit(train, vectors, run)
         numbers = run.rng("numbers of people").permutation(len(self._graph.people))
         self.popularity_ = popularity(train)
-        self._know(Alphabet(codes, _people_codes(numbers), vocabulary_of(prompts)), self._graph.people, prompts)
-        task = GenerativeTask(train, settings, prompts, self.alphabet_, kinds, self._graph, run, self._value, given)
-        trained = train_generative(task, settings, run, self.name, self._identity(train, settings, run))
+        alphabet = Alphabet(codes, _people_codes(numbers), material.vocabulary(vocabulary_of(prompts)))
+        told, spoken = material.told(alphabet)
+        self._know(alphabet, self._graph.people, prompts, spoken)
+        task = GenerativeTask(train, settings, prompts, alphabet, kinds, self._graph, run, self._value, given, told)
+        trained = train_generative(task, settings, run, self.name, self._identity(train, settings, told, run))
         self.network_ = task.module
         self.weights_, self.form_ = task.module.kept(), task.module.form()
         self.training_ = trained.log
         self.settings_tried_ = sum("value" in entry for entry in trained.log)
         self.settings_ = {**settings, "best_epoch": trained.best_epoch, "threads": trained.threads}
-
-    def _know(self, alphabet: Alphabet, people: NDArray[np.object_], prompts: Prompts) -> None:
-        """Take over what spells people and items, and what asks."""
-        self.alphabet_, self.people_, self._prompts = alphabet, people, prompts
-        self._prompter, self._trie = Prompter(alphabet), Trie(alphabet.items)
-        self._places = {person: place for place, person in enumerate(people)}
-        self.__dict__.pop("_share", None)
 
     def _value(self, network: Any) -> float | None:
         """Return NDCG@10 on the sample of validation queries, averaged over the tasks that recommend."""
@@ -238,15 +237,6 @@ class Generative(GridRecommender):
             if task in self.tasks
         ]
         return float(np.mean(found))
-
-    @cached_property
-    def network_(self) -> Any:
-        """The network that answers; it needs torch."""
-        try:
-            from tastemaker.models.generative_network import restored
-        except ImportError as error:
-            raise MissingExtraError(f"answering with '{self.name}'", "torch") from error
-        return restored(len(self.alphabet_), self.settings_, tuple(sorted(self.tasks)), self.form_, self.weights_)
 
     @cached_property
     def _share(self) -> NDArray[np.float32]:
@@ -318,61 +308,18 @@ class Generative(GridRecommender):
         ]
         return Contributions(self.items_.ids[item], float(scores[0]), tuple(parts), additive=False)
 
-    def _grow(self, catalogue: Catalogue, new: int) -> None:
-        """Know new items, which have no code: they come after all others."""
-        self.popularity_ = np.append(self.popularity_, np.zeros(new, np.float32))
-        self.__dict__.pop("_share", None)
-
-    def _state(self) -> tuple[dict[str, Any], storage.Tensors]:
-        alphabet = self.alphabet_
-        fitted = {
-            "training": self.training_,
-            "form": self.form_,
-            "words": list(alphabet.words),
-            "items": alphabet.items.to_json(),
-            "people": alphabet.people.to_json(),
-        }
-        network = {f"network.{name}": value for name, value in self.weights_.items()}
-        spelt = {"items": alphabet.items.tokens, "people": alphabet.people.tokens, "popularity": self.popularity_}
-        return fitted, {**network, **spelt}
-
-    def _texts(self) -> dict[str, str]:
-        asked = {task: [prompt.text for prompt in each] for task, each in self._prompts.items()}
-        return {_PEOPLE: json.dumps(self.people_.tolist()), _PROMPTS: json.dumps(asked)}
-
-    def _read(self, folder: Any, stored: storage.Stored) -> None:
-        fitted, tensors = stored.fitted, stored.tensors
-        people, asked = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (_PEOPLE, _PROMPTS))
-        prompts = {task: [Prompt.parsed(text) for text in each] for task, each in asked.items()}
-        items = Codes.from_saved(fitted["items"], {"tokens": tensors["items"]})
-        spelt = Codes.from_saved(fitted["people"], {"tokens": tensors["people"]})
-        self.popularity_ = tensors["popularity"]
-        self._know(
-            Alphabet(items, spelt, tuple(fitted["words"])), np.asarray([*people, None], dtype=object)[:-1], prompts
-        )
-        self.training_, self.form_ = list(fitted["training"]), fitted["form"]
-        prefix = "network."
-        self.weights_ = {name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)}
-
-    def _restore(self, fitted: Mapping[str, Any], tensors: storage.Tensors) -> None:
-        raise NotImplementedError
-
-    def _identity(self, train: Dataset, settings: Settings, run: Run) -> str:
-        """Return what says that two trainings are the same one; how questions are put afterwards is no part of it."""
-        seen = train.provenance()
-        learnt = {name: value for name, value in settings.items() if name not in ("asks", "beams")}
-        said = json.dumps([learnt, seen.fingerprint, run.seed], sort_keys=True)
-        return hashlib.sha256(said.encode() + seen.packed_rows().tobytes()).hexdigest()
-
 
 def _people_codes(numbers: NDArray[np.int64]) -> Codes:
     return digit_codes(numbers, 2, max(2, smallest_base(len(numbers), 2)))
 
 
 def _check(model: Generative) -> None:
-    if not model.tasks or not set(model.tasks) <= set(ASKED):
-        wrong = next(iter(set(model.tasks) - set(ASKED)), "")
-        raise ModelError(f"there is no task '{wrong}'", where="tasks", remedy=nearest(wrong, ASKED))
+    if not model.tasks or not set(model.tasks) <= set(TASKS):
+        wrong = next(iter(set(model.tasks) - set(TASKS)), "")
+        raise ModelError(f"there is no task '{wrong}'", where="tasks", remedy=nearest(wrong, TASKS))
+    if model.asks not in model.questions:
+        remedy = nearest(model.asks, model.questions)
+        raise ModelError(f"questions cannot be put as '{model.asks}'", where="asks", remedy=remedy)
     if model.asks not in model.tasks:
         raise ModelError(f"the task '{model.asks}' is asked and not learnt", where="asks", remedy="Name it in tasks.")
     if model.over not in OVERS:
@@ -381,3 +328,5 @@ def _check(model: Generative) -> None:
         raise ModelError(f"{model.heads} heads do not divide {model.dimensions} dimensions", where="heads")
     if min(model.tasks.values()) <= 0 or model.candidates < 2 or model.max_length < 1:
         raise ModelError("shares of tasks must be above 0, candidates at least 2, max_length at least 1")
+    if min(model.words, model.max_read, model.max_written) < 1:
+        raise ModelError("words, max_read and max_written must be at least 1")

@@ -71,11 +71,11 @@ class Network(nn.Module):
             embedded, mask = self.soft(embedded, mask, torch.full((len(mask),), number))
         return self.model.encode(embedded, mask), mask
 
-    def logits(self, prompted: Prompted, task: str, answers: Tensor, start: int) -> Tensor:
-        """Return the scores of each token of some answers, int64 ``[b, t]``, after those before it, ``[b, t, v]``."""
+    def states(self, prompted: Prompted, task: str, answers: Tensor, start: int) -> Tensor:
+        """Return the state after what is before each token of some answers, int64 ``[b, t]``, as ``[b, t, d]``."""
         memory, mask = self.encode(prompted, task)
         before = torch.cat([torch.full_like(answers[:, :1], start), answers[:, :-1].clamp(min=0)], dim=1)
-        return self.model.logits(self.model.decode(self.model.embed(before), memory, mask))
+        return self.model.decode(self.model.embed(before), memory, mask)
 
     def stepper(self, prompted: Prompted, task: str) -> Stepper:
         """Return what decodes answers to some prompts."""
@@ -147,3 +147,12 @@ def all_scores(
     rows, places = np.nonzero(found.items != NOWHERE)
     scores[rows, found.items[rows, places]] = found.log_probabilities[rows, places]
     return scores
+
+
+def level_shares(network: Network, prompted: Prompted, task: str, marks: NDArray[np.int64], start: int) -> Floats:
+    """Return how likely each of some marks is after each prompt, float64 ``[b, r]``; rows add up to 1."""
+    count = len(prompted.tokens)
+    with torch.no_grad():
+        logits = network.stepper(prompted, task)(torch.full((count,), start), torch.arange(count))
+    found: Floats = logits[:, torch.from_numpy(marks)].double().softmax(dim=1).numpy()
+    return found

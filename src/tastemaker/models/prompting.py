@@ -16,10 +16,10 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Lists:
-    """Items for each row of a batch.
+    """Items, or tokens, for each row of a batch.
 
     Attributes:
-        items: Numbers in the vocabulary, row after row, int64 ``[m]``.
+        items: Numbers in the vocabulary, or tokens, row after row, int64 ``[m]``.
         indptr: Those of row ``i`` are ``items[indptr[i]:indptr[i + 1]]``, int64 ``[b + 1]``.
     """
 
@@ -34,14 +34,32 @@ class Lists:
 
     def latest(self, most: int) -> Lists:
         """Return the last items of each row, at most so many."""
-        ends = self.indptr[1:]
-        starts = np.maximum(self.indptr[:-1], ends - most)
-        indptr = np.append(0, np.cumsum(ends - starts))
-        return Lists(self.items[np.repeat(starts - indptr[:-1], ends - starts) + np.arange(indptr[-1])], indptr)
+        lengths = np.minimum(self.lengths(), most)
+        return self._cut(self.indptr[1:] - lengths, lengths)
+
+    def first(self, most: int) -> Lists:
+        """Return the first items of each row, at most so many."""
+        return self._cut(self.indptr[:-1], np.minimum(self.lengths(), most))
+
+    def taken(self, rows: Ints) -> Lists:
+        """Return some of the rows, in the order of ``rows``, int64 ``[r]``."""
+        return self._cut(self.indptr[rows], self.lengths()[rows])
+
+    def _cut(self, starts: Ints, lengths: Ints) -> Lists:
+        indptr = np.append(0, np.cumsum(lengths))
+        return Lists(self.items[np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])], indptr)
 
     def lengths(self) -> Ints:
         """Return how many items each row has, int64 ``[b]``."""
         return np.diff(self.indptr)
+
+    def table(self, fill: int) -> Ints:
+        """Return the rows as a table, filled up on the right, int64 ``[b, t]``."""
+        lengths = self.lengths()
+        inside = np.arange(int(lengths.max(initial=0))) < lengths[:, None]
+        found = np.full(inside.shape, fill, dtype=np.int64)
+        found[inside] = self.items
+        return found
 
 
 @dataclass(frozen=True)
@@ -143,7 +161,7 @@ class Prompter:
         Args:
             prompt: What they look like.
             people: Places of people in the graph, -1 for strangers, int64 ``[b]``: they are passed over.
-            texts: Tokens of the slot ``text``.
+            texts: Tokens of the slot ``text``, none where it is not given.
             **lists: Items of the slots ``history``, ``candidates`` and ``item``; those without a code are passed over.
         """
         count = len(people)

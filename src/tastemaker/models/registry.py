@@ -22,6 +22,7 @@ from tastemaker.models.embedding_knn import EmbeddingKNN
 from tastemaker.models.feature_ridge import FeatureRidge
 from tastemaker.models.fusion import CountsAndText, CountsTextAndVectors, Fusion, FusionWithVectors
 from tastemaker.models.generative import Generative
+from tastemaker.models.generative_rating import GenerativeRating
 from tastemaker.models.hashed_logistic import HashedLogistic
 from tastemaker.models.hybrid import Hybrid
 from tastemaker.models.ials import IALS
@@ -72,6 +73,7 @@ MODELS: Final[Mapping[str, type[DenseRecommender]]] = {
         Bias,
         BiasedMF,
         FeatureRidge,
+        GenerativeRating,
         HashedLogistic,
     )
 }

@@ -79,8 +79,8 @@ class SASRec(FactorModel):
         negatives: Drawn uniformly for each batch (``sampled``) or target; the full softmax needs none.
         calibration: ``t`` of gBCE.
         learning_rate: Adam's.
-        schedule: What becomes of the learning rate over all ``epochs``: ``constant``, or falling to 0 ``linear`` or as a
-            half ``cosine``; a falling one starts higher and needs fewer epochs, whose number has to fit.
+        schedule: What becomes of the learning rate over all ``epochs``: ``constant``, or it falls to 0 in a line
+            (``linear``) or a half ``cosine``.
         weight_decay: Of all weights.
         batch_events: Padded events in a batch at most; ``None`` takes 20 times ``max_length``.
         epochs: At most.
