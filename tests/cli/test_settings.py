@@ -169,6 +169,18 @@ def test_text_says_how_models_read_words(shop: Path) -> None:
     assert "ease" not in tables
 
 
+def test_hyper_parameters_that_are_tables_may_be_set(shop: Path) -> None:
+    write(
+        "[models.generative]\ntasks = { sequential = 2, rating = 1.5 }\nid_vectors = { kind = 'per-id', mode = 'trained' }\n"
+        "indexer = { name = 'collaborative', clusters = 5 }\n"
+    )
+    assert load_settings().settings.models.tables()["generative"] == {
+        "tasks": {"sequential": 2, "rating": 1.5},
+        "id_vectors": {"kind": "per-id", "mode": "trained"},
+        "indexer": {"name": "collaborative", "clusters": 5},
+    }
+
+
 def test_models_are_told_nothing_that_nobody_has_said(shop: Path) -> None:
     write("[text]\nleave_out = ['age']\nencoder = 'minilm'\n")
     settings = load_settings().settings
