@@ -171,7 +171,8 @@ def test_text_says_how_models_read_words(shop: Path) -> None:
 
 def test_hyper_parameters_that_are_tables_may_be_set(shop: Path) -> None:
     write(
-        "[models.generative]\ntasks = { sequential = 2, rating = 1.5 }\nid_vectors = { kind = 'per-id', mode = 'trained' }\n"
+        "[models.generative]\ntasks = { sequential = 2, rating = 1.5 }\n"
+        "id_vectors = { kind = 'per-id', mode = 'trained' }\n"
         "indexer = { name = 'collaborative', clusters = 5 }\n"
     )
     assert load_settings().settings.models.tables()["generative"] == {
