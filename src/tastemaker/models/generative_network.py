@@ -110,7 +110,8 @@ def restored(
     made = [_made(kind, state.get(f"added.{place}.vectors")) for place, kind in enumerate(form["added"])]
     network.added, network.of_task = nn.ModuleList(made), list(form["of_task"])
     network.load_state_dict(state)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _form(added: nn.Module) -> str:
