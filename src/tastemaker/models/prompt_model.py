@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -229,23 +230,22 @@ class PromptModel(GridRecommender):
         asked = {task: [prompt.text for prompt in each] for task, each in self._prompts.items()}
         return {_PEOPLE: json.dumps(self.people_.tolist()), _PROMPTS: json.dumps(asked)}
 
-    def _read(self, folder: Any, stored: storage.Stored) -> None:
-        fitted, tensors = stored.fitted, stored.tensors
+    def _read(self, folder: Path, stored: storage.Stored) -> None:
         people, asked = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (_PEOPLE, _PROMPTS))
-        prompts = {task: [Prompt.parsed(text) for text in each] for task, each in asked.items()}
+        self.people_ = np.asarray([*people, None], dtype=object)[:-1]
+        self._prompts = {task: [Prompt.parsed(text) for text in each] for task, each in asked.items()}
+        super()._read(folder, stored)
+
+    def _restore(self, fitted: Mapping[str, Any], tensors: storage.Tensors) -> None:
         items = Codes.from_saved(fitted["items"], {"tokens": tensors["items"]})
         spelt = Codes.from_saved(fitted["people"], {"tokens": tensors["people"]})
-        self.popularity_ = tensors["popularity"]
         words = Lists(tensors["spoken.items"], tensors["spoken.indptr"]) if "spoken.items" in tensors else None
         spoken = Spoken(np.asarray(fitted["levels"], dtype=np.float64), tuple(fitted["written"]), words)
-        people = np.asarray([*people, None], dtype=object)[:-1]
-        self._know(Alphabet(items, spelt, tuple(fitted["words"])), people, prompts, spoken)
+        self._know(Alphabet(items, spelt, tuple(fitted["words"])), self.people_, self._prompts, spoken)
+        self.popularity_ = tensors["popularity"]
         self.training_, self.form_ = list(fitted["training"]), fitted["form"]
         prefix = "network."
         self.weights_ = {name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)}
-
-    def _restore(self, fitted: Mapping[str, Any], tensors: storage.Tensors) -> None:
-        raise NotImplementedError
 
     def _identity(self, train: Dataset, settings: Settings, told: Mapping[str, Told], run: Run) -> str:
         """Return what says that two trainings are the same one; how questions are put afterwards is no part of it."""
