@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tastemaker.blocks.graph import normalised, propagate
-from tastemaker.models.contrastive import Adam, Floats, Pass, Weights, infonce
+from tastemaker.models.contrastive import Adam, Floats, Pass, Weights, added, infonce
 
 
 class Training:
@@ -82,8 +82,8 @@ class Training:
         loss, (of_people, of_items, of_others) = infonce(people[who], items[what], items[others], self._temperature)
         back = propagate(
             self._graph,
-            _added(who, of_people, m),
-            _added(np.concatenate([what, others]), np.concatenate([of_items, of_others]), n),
+            added(who, of_people, m),
+            added(np.concatenate([what, others]), np.concatenate([of_items, of_others]), n),
             self._layers,
         )
         return loss, there.gradients(np.concatenate(back))
@@ -96,10 +96,3 @@ class Training:
         people, fitting, rest = np.split(there.out, edges)
         loss, slopes = infonce(people, fitting, rest, self._temperature)
         return loss, there.gradients(np.concatenate(slopes))
-
-
-def _added(places: NDArray[np.int64], slopes: Floats, count: int) -> Floats:
-    """Return slopes ``[b, d]`` at their places among ``count``, summed where a place occurs more than once."""
-    ones = np.ones(len(places), dtype=slopes.dtype)
-    gather = sparse.csr_array((ones, (places, np.arange(len(places)))), shape=(count, len(places)))
-    return np.asarray(gather @ slopes)

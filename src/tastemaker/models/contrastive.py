@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Weights: TypeAlias = Sequence[Floats]
@@ -158,3 +159,10 @@ class Adam:
             first += (1 - keep) * (slope - first)
             second += (1 - keep_square) * (slope * slope - second)
             weights -= (self._rate / grown) * first / (np.sqrt(second / grown_square) + 1e-8)
+
+
+def added(places: NDArray[np.int64], slopes: Floats, count: int) -> Floats:
+    """Return slopes ``[b, d]`` at their places among ``count``, summed where a place occurs more than once."""
+    ones = np.ones(len(places), dtype=slopes.dtype)
+    gather = sparse.csr_array((ones, (places, np.arange(len(places)))), shape=(count, len(places)))
+    return np.asarray(gather @ slopes)

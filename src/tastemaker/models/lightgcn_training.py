@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tastemaker.blocks.graph import normalised, propagate
-from tastemaker.models.contrastive import Adam, Floats, infonce
+from tastemaker.models.contrastive import Adam, Floats, added, infonce
 
 _SPREAD: Final = 0.1
 _PIECE: Final = 4096
@@ -88,9 +88,7 @@ class Training:
         compared = people[who], items[what], items[others]
         loss, slopes = bpr(*compared) if self._temperature is None else infonce(*compared, self._temperature)
         both = np.concatenate([what, others])
-        back = propagate(
-            self.graph, _added(who, slopes[0], m), _added(both, np.concatenate(slopes[1:]), n), self._layers
-        )
+        back = propagate(self.graph, added(who, slopes[0], m), added(both, np.concatenate(slopes[1:]), n), self._layers)
         for table, places, gradient in zip((self.people, self.items), (who, both), back, strict=True):
             often = np.bincount(places, minlength=len(table)).astype(table.dtype)[:, None]
             often *= self._ridge / len(who)
@@ -122,10 +120,3 @@ def bpr(asking: Floats, fitting: Floats, others: Floats) -> tuple[float, tuple[F
 def _pieces(*tables: Floats) -> Sequence[Floats]:
     """Return tables in pieces of a few rows each, as views."""
     return [table[start : start + _PIECE] for table in tables for start in range(0, len(table), _PIECE)]
-
-
-def _added(places: NDArray[np.int64], slopes: Floats, count: int) -> Floats:
-    """Return slopes ``[b, d]`` at their places among ``count``, summed where a place occurs more than once."""
-    ones = np.ones(len(places), dtype=slopes.dtype)
-    gather = sparse.csr_array((ones, (places, np.arange(len(places)))), shape=(count, len(places)))
-    return np.asarray(gather @ slopes)
