@@ -1,0 +1,119 @@
+"""What a stage is and what it gets to see beside the slate: the request, the person, the shelf, the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tastemaker.core.query import Event, Query
+from tastemaker.core.tenant import Tenant
+from tastemaker.pipeline.shelf import Shelf
+from tastemaker.pipeline.slate import Numbers, Slate
+
+_NOBODY: Numbers = np.empty(0, np.int32)
+_NOBODY.setflags(write=False)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks, as known at one moment; a snapshot that no later event changes.
+
+    Attributes:
+        user_id: Raw id, if known.
+        version: Place in the event log up to which this is true; 0 where nothing is stored.
+        history: The latest events, oldest first, session and likes of the request included.
+        seen: Numbers of all items that were ever touched, int32, distinct.
+        hidden: Numbers of the items that are never to be shown again, int32, distinct.
+        vectors: Name of a space -> what the person is drawn to there, unit length, float32 ``[c, d]``, strongest first.
+        strengths: Name of a space -> how much each of those vectors counts, float32 ``[c]``, summing to 1.
+        profile: What is known of the person, by name.
+        policy: Name of the state of the session policy; empty without one.
+        knobs: What that state says about exploration.
+    """
+
+    user_id: str | None = None
+    version: int = 0
+    history: tuple[Event, ...] = ()
+    seen: Numbers = field(default_factory=lambda: _NOBODY)
+    hidden: Numbers = field(default_factory=lambda: _NOBODY)
+    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=lambda: MappingProxyType({}))
+    strengths: Mapping[str, NDArray[np.float32]] = field(default_factory=lambda: MappingProxyType({}))
+    profile: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    policy: str = ""
+    knobs: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one stage did, for the trace.
+
+    Attributes:
+        name: The stage.
+        milliseconds: How long it took.
+        before: How many candidates came in.
+        after: How many went out.
+        note: What is worth saying, such as why it was passed over.
+    """
+
+    name: str
+    milliseconds: float
+    before: int
+    after: int
+    note: str = ""
+
+
+@dataclass
+class Context:
+    """What stages see beside the slate.
+
+    Attributes:
+        query: The request, with everything filled in.
+        person: Who asks.
+        shelf: The live catalogue.
+        now: The moment of the request.
+        rng: Where chance comes from: of the request's seed and person, so that a request can be replayed.
+        tenant: Whose data these are.
+        deadline: On ``clock``; when it has passed, what is not needed is left out. ``None`` for no hurry.
+        clock: Seconds, growing.
+        trace: What was done so far.
+    """
+
+    query: Query
+    person: Person
+    shelf: Shelf
+    now: datetime
+    rng: np.random.Generator
+    tenant: Tenant = field(default_factory=Tenant)
+    deadline: float | None = None
+    clock: Callable[[], float] = time.perf_counter
+    trace: list[Step] = field(default_factory=list)
+
+    def late(self) -> bool:
+        """Say whether the deadline has passed."""
+        return self.deadline is not None and self.clock() >= self.deadline
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """Turns a slate into another. One that may be left out when time is short says that it is not ``needed``."""
+
+    @property
+    def name(self) -> str:
+        """How the trace calls it."""
+        ...
+
+    @property
+    def needed(self) -> bool:
+        """Whether it runs even after the deadline."""
+        ...
+
+    def __call__(self, slate: Slate, context: Context) -> Slate:
+        """Return the slate that follows."""
+        ...
