@@ -136,6 +136,10 @@ class ServiceError(TastemakerError):
     exit_code = 9
 
 
+class BusyError(ServiceError):
+    """More was asked for than can be done at present; nothing of it was done, and it can be asked for again."""
+
+
 class StorageError(TastemakerError):
     """A file or folder could not be written whole; what stood there before is untouched."""
 

@@ -84,7 +84,14 @@ class Query:
             an `Engine` does. See `tastemaker.core.profile.as_profile` for what it may hold.
         items: Recommend what is similar to these, instead of what fits the history; dislikes count all the same.
         candidates: Recommend from these items only; ``None`` means the whole catalogue.
+        exclude: Leave these out of this answer; that says nothing against them.
         exclude_seen: Leave out items of the history.
+        filters: What every recommended item has to fulfil, in the filter language; an `Engine` reads it, no model does.
+        scenario: The placement that asks, such as ``home``; an `Engine` has a pipeline for each.
+        context: What else is known of the moment: place, occasion, device.
+        locale: Language and country of the person, such as ``en-GB``.
+        deadline: Milliseconds that an answer may take before what is not needed is left out.
+        cursor: The name of an earlier answer, of which this is to be the next page.
         k: How many items at most, 1 or more.
         now: The moment of the request; ``None`` means the present.
         seed: Seed of whatever is random in the answer.
@@ -102,7 +109,14 @@ class Query:
     profile: Mapping[str, Any] | None = field(default=None, hash=False)
     items: tuple[str, ...] = ()
     candidates: frozenset[str] | None = None
+    exclude: tuple[str, ...] = ()
     exclude_seen: bool = True
+    filters: str | None = None
+    scenario: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    locale: str | None = None
+    deadline: float | None = None
+    cursor: str | None = None
     k: int = 10
     now: datetime | None = None
     seed: int = 0
@@ -118,8 +132,10 @@ class Query:
         if self.history is not None:
             put("history", as_events(self.history))
         put("session", as_events(self.session))
-        for name in ("liked", "disliked", "items"):
+        for name in ("liked", "disliked", "items", "exclude"):
             put(name, as_ids(name, getattr(self, name)))
+        if self.deadline is not None and not self.deadline > 0:
+            raise QueryError(f"the deadline is {self.deadline}, and must be milliseconds above 0", where="deadline")
         if self.profile is not None:
             put("profile", as_profile(self.profile))
         if self.candidates is not None:

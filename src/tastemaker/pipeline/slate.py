@@ -49,7 +49,7 @@ class Slate:
         return len(self.items)
 
     def take(self, places: NDArray[Any]) -> Self:
-        """Return the candidates at ``places`` (a mask bool ``[c]``, or places in a new order), with all that is theirs."""
+        """Return the candidates at ``places`` (a mask bool ``[c]``, or places in a new order), with what is theirs."""
         return replace(
             self,
             items=self.items[places],

@@ -100,7 +100,10 @@ class EventLog(Protocol):
         ...
 
     def of_user(self, user_id: str, *, after: int = 0, latest: int | None = None) -> list[StoredEvent]:
-        """Return a person's events beyond a place of the log, in its order; only the ``latest`` so many if given."""
+        """Return a person's events beyond a place of the log, in its order; only the ``latest`` so many if given.
+
+        A name that was merged into another stands for the same person.
+        """
         ...
 
     def users(self, after: str = "", limit: int = 10_000) -> list[str]:
@@ -160,7 +163,11 @@ class Records(Protocol):
         ...
 
     def changes(self, after: int, limit: int = 10_000) -> list[tuple[int, str, Row | None]]:
-        """Return what changed beyond a revision, oldest first, each id at its last change; ``None`` was deleted."""
+        """Return what changed beyond a revision, oldest first, each id at its last change; ``None`` was deleted.
+
+        No name outlives an erasure: of people who were deleted the id is empty, and all share one entry, that of the
+        last. Who follows then drops what they hold of everybody.
+        """
         ...
 
     def revision(self) -> int:
@@ -233,7 +240,10 @@ class ServedLog(Protocol):
     """Lists that were shown. Written soon after the answer, not before it."""
 
     def submit(self, served: Sequence[Served]) -> Future[None]:
-        """Keep lists; the future is done once they are committed."""
+        """Keep lists, each once by its name; the future is done once they are committed.
+
+        As in the log of events, lists of merged people are kept under the name that they have now.
+        """
         ...
 
     def get(self, recommendation_id: str) -> Served | None:

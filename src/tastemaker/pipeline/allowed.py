@@ -1,0 +1,225 @@
+"""What may be recommended in one request: it is there now, passes every filter, and is not hidden, seen or excluded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tastemaker.core.clock import to_microseconds
+from tastemaker.core.query import Event, Query
+from tastemaker.pipeline.conditions import And
+from tastemaker.pipeline.filters import Filter, Moment, parse
+from tastemaker.pipeline.slate import Numbers, Slate
+from tastemaker.pipeline.stage import Context, Person
+
+Mask: TypeAlias = NDArray[np.bool_]
+Where: TypeAlias = Filter | str
+"""A condition on items, in the filter language or read from it."""
+
+UNAVAILABLE: Final = "unavailable"
+CANDIDATES: Final = "candidates"
+EXCLUDED: Final = "excluded"
+HIDDEN: Final = "hidden"
+SEEN: Final = "seen"
+
+UNHIDE: Final = "unhide"
+"""The kind of event that takes back what was said against an item before."""
+
+_FOR_GOOD: Final = frozenset({UNAVAILABLE, HIDDEN})
+"""What nobody can ask to be dropped."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What may be recommended in one request, for ``n`` items of the shelf; what came later may not.
+
+    Attributes:
+        checks: Each condition by its name, bool ``[n]``: which items pass it.
+        mask: Which items pass all of them, bool ``[n]``.
+        removed: Condition -> how many items it took out of those that passed the ones before it.
+        total: How many items are on the shelf.
+        revision: State of the shelf that this is true of.
+    """
+
+    checks: tuple[tuple[str, Mask], ...]
+    mask: Mask
+    removed: Mapping[str, int]
+    total: int
+    revision: int
+
+    @classmethod
+    def of(cls, context: Context, filters: Iterable[Where] = (), person: Person | None = None) -> Self:
+        """Work out what may be recommended.
+
+        Args:
+            context: The request; its own filter counts, too.
+            filters: What every item has to pass besides.
+            person: Who asks, as known by now; by default as the context knows them.
+
+        Raises:
+            TastemakerError: A filter cannot be read, or asks for what the shelf cannot tell.
+        """
+        shelf, query, person = context.shelf, context.query, person or context.person
+        revision, moment = shelf.revision, moment_of(context)
+        checks = [(UNAVAILABLE, shelf.open_at(moment.now))]
+        wanted = [part for each in (*filters, query.filters) if each for part in _parts(each)]
+        checks += [(str(part), shelf.mask(part, moment)) for part in wanted]
+        # An item may have come between two of them: it is left to the next request.
+        n = min(len(mask) for _, mask in checks)
+        checks = [(name, mask[:n]) for name, mask in checks]
+        if query.candidates is not None:
+            checks.append((CANDIDATES, _among(n, shelf.numbers(list(query.candidates)))))
+        if query.exclude:
+            checks.append((EXCLUDED, ~_among(n, shelf.numbers(list(query.exclude)))))
+        against = shelf.numbers(_spoken_against((*person.history, *query.events())))
+        checks.append((HIDDEN, ~_among(n, person.hidden, against)))
+        if query.exclude_seen:
+            checks.append((SEEN, ~_among(n, person.seen, shelf.numbers(_touched(query)))))
+        return cls._joined(tuple(checks), int(shelf.present[:n].sum()), revision)
+
+    @classmethod
+    def _joined(cls, checks: tuple[tuple[str, Mask], ...], total: int, revision: int) -> Self:
+        mask, left, removed = checks[0][1].copy(), total, dict[str, int]()
+        for name, passed in checks:
+            mask &= passed
+            before, left = left, int(np.count_nonzero(mask))
+            removed[name] = removed.get(name, 0) + before - left
+        mask.setflags(write=False)
+        return cls(checks, mask, MappingProxyType(removed), total, revision)
+
+    def within(self, name: str, mask: Mask) -> Self:
+        """Return what of it passes one more condition as well."""
+        n = min(len(self.mask), len(mask))
+        checks = (*((other, passed[:n]) for other, passed in self.checks), (name, mask[:n]))
+        return self._joined(checks, self.total, self.revision)
+
+    @cached_property
+    def items(self) -> NDArray[np.int64]:
+        """Numbers of the items that may be recommended, int64, ascending."""
+        return np.flatnonzero(self.mask)
+
+    def holds(self, numbers: NDArray[Any]) -> Mask:
+        """Say which items may be recommended; numbers that are none, such as -1, may not."""
+        return at(self.mask, numbers)
+
+    def without(self) -> dict[str, int]:
+        """Return the conditions that could be dropped, and how many items there would be without each alone."""
+        found: dict[str, int] = {}
+        for name in dict.fromkeys(name for name, _ in self.checks):
+            if name not in _FOR_GOOD:
+                others = [passed for other, passed in self.checks if other != name]
+                found[name] = int(np.count_nonzero(np.logical_and.reduce(others)))
+        return {name: count for name, count in found.items() if count > len(self.items)}
+
+    def why_few(self) -> str:
+        """Say in words why not more may be recommended."""
+        if not self.total:
+            return "the catalogue is empty"
+        few = "nothing may be recommended" if not len(self.items) else f"only {len(self.items)} may be recommended"
+        helpful = sorted(self.without().items(), key=lambda entry: -entry[1])
+        if helpful:
+            return f"{few}; {' or '.join(f'{count} without {_said(name)}' for name, count in helpful)}"
+        taking = [_said(name) for name, count in self.removed.items() if count]
+        return f"{few}: the others are taken out by {' and '.join(taking)}" if taking else few
+
+
+@dataclass
+class Asked(Context):
+    """A context that knows what may be recommended; it is worked out once, and all retrievers go by it.
+
+    Attributes:
+        filters: What every item has to pass, besides the filter of the query.
+        known: What may be recommended; ``None`` until somebody asks.
+    """
+
+    filters: tuple[Where, ...] = ()
+    known: Allowed | None = field(default=None, repr=False)
+
+    @classmethod
+    def over(cls, context: Context, filters: Sequence[Where] = (), known: Allowed | None = None) -> Self:
+        """Return the same request, with the same trace, as one that knows."""
+        given: dict[str, Any] = {each.name: getattr(context, each.name) for each in fields(Context)}
+        return cls(**given, filters=tuple(filters), known=known)
+
+    @property
+    def allowed(self) -> Allowed:
+        """What may be recommended."""
+        if self.known is None:
+            self.known = Allowed.of(self, self.filters)
+        return self.known
+
+
+def allowed_in(context: Context) -> Allowed:
+    """Return what may be recommended, worked out anew where the context does not know it."""
+    return context.allowed if isinstance(context, Asked) else Allowed.of(context)
+
+
+def moment_of(context: Context) -> Moment:
+    """Return what filters may look at beside the items: time, place, and what the request or the profile says."""
+    said = {**context.person.profile, **context.query.context}
+    lat, lon = said.get("lat"), said.get("lon")
+    here = (float(lat), float(lon)) if isinstance(lat, int | float) and isinstance(lon, int | float) else None
+    return Moment(to_microseconds(context.now), said, here)
+
+
+def matching(context: Context, where: Where, items: NDArray[Any]) -> Mask:
+    """Say which items fulfil a condition, bool ``[c]``."""
+    return at(context.shelf.mask(where, moment_of(context)), items)
+
+
+def sift(slate: Slate, allowed: Allowed) -> Slate:
+    """Return the candidates that may be recommended, and note which condition took out which of the others."""
+    for name, passed in allowed.checks:
+        slate = slate.drop(name, ~at(passed, slate.items))
+    return slate
+
+
+def at(mask: Mask, numbers: NDArray[Any]) -> Mask:
+    """Return a mask's values at some places; false at those that it does not have, such as -1."""
+    if not len(numbers):
+        return np.zeros(0, dtype=bool)
+    if numbers.min() >= 0 and numbers.max() < len(mask):
+        return np.asarray(mask[numbers])
+    inside = (numbers >= 0) & (numbers < len(mask))
+    return np.asarray(np.append(mask, False)[np.where(inside, numbers, -1)])
+
+
+def _parts(where: Where) -> list[Filter]:
+    """Return the conditions of which all must hold, each as a filter, so that it can be told which of them it was."""
+    whole = parse(where) if isinstance(where, str) else where
+    condition = whole.condition
+    return [Filter(part, whole.name) for part in condition.conditions] if isinstance(condition, And) else [whole]
+
+
+def _among(n: int, *numbers: Numbers) -> Mask:
+    mask = np.zeros(n, dtype=bool)
+    for each in numbers:
+        mask[each[(each >= 0) & (each < n)]] = True
+    return mask
+
+
+def _spoken_against(events: Iterable[Event]) -> list[str]:
+    """Return the items that events speak against, unless a later one takes that back."""
+    found: dict[str, None] = {}
+    for event in events:
+        if event.weight < 0:
+            found[event.item_id] = None
+        elif event.event == UNHIDE:
+            found.pop(event.item_id, None)
+    return list(found)
+
+
+def _touched(query: Query) -> list[str]:
+    return [*(event.item_id for event in query.events()), *query.items]
+
+
+def _said(name: str) -> str:
+    return {SEEN: "leaving out what was seen", CANDIDATES: "the candidates", EXCLUDED: "the exclusions"}.get(
+        name, name if name in _FOR_GOOD else f"'{name}'"
+    )
