@@ -16,7 +16,7 @@ import pytest
 
 # The modules by which an extra is known to be installed.
 EXTRAS = {
-    "serve": ("fastapi", "jinja2", "uvicorn"),
+    "serve": ("fastapi", "jinja2", "prometheus_client", "uvicorn"),
     "torch": ("torch",),
     "local": ("xllamacpp",),
     "postgres": ("pgvector", "psycopg"),

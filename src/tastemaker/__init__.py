@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tastemaker.client import AsyncClient as AsyncClient, Client as Client
     from tastemaker.core.errors import TastemakerError as TastemakerError
     from tastemaker.core.query import Event as Event, Query as Query, QueryBatch as QueryBatch
     from tastemaker.core.recommendations import Contributions as Contributions, Recommendations as Recommendations
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "tastemaker.client": ("AsyncClient", "Client"),
     "tastemaker.core.errors": ("TastemakerError",),
     "tastemaker.core.query": ("Event", "Query", "QueryBatch"),
     "tastemaker.core.recommendations": ("Contributions", "Recommendations"),

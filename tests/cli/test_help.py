@@ -35,6 +35,11 @@ COMMANDS = (
     "encoders try",
     "encoders cache",
     "encoders clear",
+    "keys create",
+    "store backup",
+    "store erase",
+    "jobs run",
+    "registry promote",
 )
 
 

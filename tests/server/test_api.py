@@ -32,6 +32,8 @@ def listed(answer: Answer) -> list[dict[str, Any]]:
             "rank": item.rank,
             "reason": item.reason,
             "evidence": [{"item_id": one.item_id, "title": one.title, "share": one.share} for one in item.evidence],
+            "sources": list(item.sources),
+            "propensity": item.propensity,
         }
         for item in answer.items
     ]
@@ -60,7 +62,7 @@ def test_a_known_person_gets_what_the_engine_recommends(client: TestClient, engi
     assert found["degraded"] == []
     assert found["model"] == engine.model.name
     assert found["took_ms"] > 0
-    assert found["filters"] == {"seen": [], "disliked": [], "unavailable": []}
+    assert found["filters"] == {"seen": [], "hidden": [], "unavailable": []}
 
 
 def test_parameters_and_body_ask_the_same(client: TestClient, engine: Engine) -> None:

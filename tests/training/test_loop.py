@@ -203,8 +203,9 @@ def test_nothing_to_train_on_is_an_error() -> None:
 
 
 def test_torch_is_left_as_it_was() -> None:
+    task = Regression()
     before = torch.get_num_threads(), torch.get_float32_matmul_precision(), torch.random.get_rng_state()
-    train(Regression(), SETTINGS, RUN)
+    train(task, SETTINGS, RUN)
     assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == before[:2]
     assert torch.equal(torch.random.get_rng_state(), before[2])
 

@@ -17,12 +17,16 @@ from tastemaker.cli import (
     encoder_commands,
     evaluate_commands,
     import_commands,
+    job_commands,
+    key_commands,
     model_commands,
     probe_commands,
+    registry_commands,
     report_commands,
     reproduce_commands,
     search,
     serve,
+    store_commands,
     tune,
 )
 from tastemaker.cli.options import ManyValuesCommand
@@ -135,7 +139,11 @@ app.command("recommend", cls=ManyValuesCommand, rich_help_panel="Recommendations
 app.command("similar", rich_help_panel="Recommendations")(model_commands.similar)
 app.command("search", rich_help_panel="Recommendations")(search.search)
 app.command("explain", cls=ManyValuesCommand, rich_help_panel="Recommendations")(model_commands.explain)
+app.add_typer(key_commands.app, name="keys", rich_help_panel="Recommendations")
 app.command("serve", rich_help_panel="Recommendations")(serve.serve)
+app.add_typer(store_commands.app, name="store", rich_help_panel="Keeping it alive")
+app.add_typer(registry_commands.app, name="registry", rich_help_panel="Keeping it alive")
+app.add_typer(job_commands.app, name="jobs", rich_help_panel="Keeping it alive")
 
 
 def main() -> None:

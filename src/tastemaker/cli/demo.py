@@ -90,7 +90,7 @@ def demo(
     _what_next(out, work, folder, queries)
     if not no_serve:
         out.print("")
-        run(work, engine)
+        run(work)
 
 
 def _workspace(out: Output, folder: Path, data: Path | None, port: int | None) -> Workspace:

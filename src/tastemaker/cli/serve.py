@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
-from typing import TYPE_CHECKING, Annotated
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,7 +17,8 @@ from tastemaker.cli.output import Output
 
 if TYPE_CHECKING:
     from tastemaker.cli.workspace import Workspace
-    from tastemaker.engine import Engine
+
+_EVERY: Final = {"clean": timedelta(days=1)}
 
 
 def serve(
@@ -35,23 +40,45 @@ def serve(
     }
     work = Workspace.open(Output(), config, given)
     need_server(work.settings.serve.host, work.settings.serve.port)
-    run(work, work.engine(model))
+    run(work, model)
 
 
-def run(work: Workspace, engine: Engine) -> None:
+def run(work: Workspace, model: Path | None = None) -> None:
     """Serve until Ctrl-C."""
+    from tastemaker.cli.job_commands import who_does
+    from tastemaker.cli.stores import Opened
+    from tastemaker.core.tenant import Tenant
+    from tastemaker.engine.upkeep import Upkeep
     from tastemaker.server import run_server
+    from tastemaker.server.limits import Limits
+    from tastemaker.store import open_store
 
     chosen = work.settings.serve
-    work.out.note(f"Starting with {engine.model.name} over {engine.dataset.name} ...")
-    with work.run.limited():
+    with work.run.limited(), closing(open_store(chosen.store)) as store:
+        tenant = store.for_tenant(Tenant())
+        engine = work.live_engine(tenant, model)
+        upkeep = Upkeep(
+            engine, who_does(Opened(work, store, tenant, chosen.store)), f"server, process {os.getpid()}", every=_EVERY
+        )
+        if model is None:
+            upkeep.try_to_follow()
+        facts = engine.facts()
+        work.out.note(
+            f"Starting with {facts['model']} over {facts['data']}: {facts['items']:,} items, "
+            f"{facts['events']:,} events in {chosen.store} ..."
+        )
+        upkeep.start()
         run_server(
             engine,
             chosen.host,
             chosen.port,
-            search=work.text_search(engine.dataset.catalogue, work.named_encoder()),
+            search=engine.text_search,
+            keys=store.keys,
+            limits=Limits(chosen.rate, chosen.concurrency),
             announce=lambda url: work.out.print(f"Serving at {url} (Ctrl-C stops it)"),
         )
+        upkeep.stop()
+        engine.flush()
     work.out.note("Stopped.")
 
 

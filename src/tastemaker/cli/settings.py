@@ -24,7 +24,7 @@ DEFAULT: Final = "default"
 DEFAULT_ENCODER: Final = "minilm"
 """That of `tastemaker.language.encoders`, which is not imported to read a file."""
 
-_PATHS: Final = ("data.path", "train.folder", "evaluate.reports")
+_PATHS: Final = ("data.path", "train.folder", "evaluate.reports", "serve.store")
 """Paths start at the file's folder, those that the file leaves at their default as well."""
 
 
@@ -198,10 +198,30 @@ class ModelSettings(Section):
 
 
 class ServeSettings(Section):
-    """Where the server listens."""
+    """Where the server listens, what it keeps, and how much it lets others ask."""
 
-    host: str = Field("127.0.0.1", description="address; 0.0.0.0 lets other machines in")
+    host: str = Field("127.0.0.1", description="address; 0.0.0.0 lets other machines in, which then need keys")
     port: int = Field(8000, ge=0, le=65535, description="port; 0 takes a free one")
+    store: str = Field("store", description="folder of the store: events, items, people and keys")
+    rate: float = Field(
+        1000.0, gt=0, description="requests a second that one key, or one address where there are no keys, may make"
+    )
+    concurrency: int = Field(256, ge=1, description="requests that are worked on at once; more are refused")
+    keep_days: int = Field(180, ge=1, description="days for which lists that were shown are kept")
+
+
+class ScenarioTables(Section):
+    """The placements that may ask, a table for each name; `tastemaker.engine.scenarios` reads them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _only_scenarios(self) -> Self:
+        if tables := self.model_extra:
+            from tastemaker.engine.scenarios import read_scenarios
+
+            read_scenarios(tables)
+        return self
 
 
 class RunSettings(Section):
@@ -232,6 +252,11 @@ class Settings(Section):
         examples=[{"ease": {"regularisation": 300.0}}],
     )
     serve: ServeSettings = ServeSettings()
+    scenarios: ScenarioTables = Field(
+        ScenarioTables(),
+        description="placements that may ask, a table for each: docs/scenarios.md",
+        examples=[{"home": {"retrieve": ["model"], "where": "price < 100"}}],
+    )
     run: RunSettings = RunSettings()
 
     @model_validator(mode="after")
@@ -327,7 +352,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
         section, _, key = name.partition(".")
         table = values.setdefault(section, {})
         written = table.get(key, defaults[section][key]) if isinstance(table, dict) else None
-        if isinstance(written, str):
+        if isinstance(written, str) and "://" not in written:
             table[key] = str(file.parent / Path(written).expanduser())
     data = values["data"]
     if isinstance(data, dict) and isinstance(data.get("source"), str) and _is_folder(data["source"], file):

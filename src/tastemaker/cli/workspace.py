@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tastemaker.data import Catalogue, Dataset, EventSplit, Split
     from tastemaker.engine import Engine
     from tastemaker.retrieval import TextSearch
+    from tastemaker.store.ports import TenantStore
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,39 @@ class Workspace:
                 f"('{dataset.name}'). Ids that it does not know are passed over."
             )
         return Engine(model, dataset, **self.people_in_words(dataset))
+
+    def live_engine(self, store: TenantStore, folder: Path | None = None) -> Engine:
+        """Load a trained model and answer from a store, which takes in the configured data where it is empty.
+
+        Args:
+            store: Where events, items and people are kept.
+            folder: The model's, if it is not the configured one.
+        """
+        from tastemaker.core.errors import MissingExtraError
+        from tastemaker.engine import Engine
+        from tastemaker.engine.intake import NOTE, take_in
+        from tastemaker.engine.scenarios import read_scenarios
+        from tastemaker.models import load_model
+
+        model = load_model(folder or Path(self.settings.train.folder))
+        begun = store.notes.get(NOTE) or {}
+        empty = not begun and not len(store.items) and not len(store.events)
+        if empty or any(not progress["done"] for progress in begun.values()):
+            dataset = self.dataset()
+            self.out.note(take_in(dataset, store, self.run).sentence())
+            store.notes.put("name", dataset.name)
+        scenarios = read_scenarios(self.settings.scenarios.model_extra or {}, str(self.resolved.file or "scenarios"))
+        engine = Engine(model, store=store, scenarios=scenarios, **self.people_in_words())
+        catalogue = engine.catalogue()
+        try:
+            search = self.text_search(catalogue, self.named_encoder())
+        except MissingExtraError:
+            search = self.text_search(catalogue, None)
+        engine.take_search(search)
+        with self.run.track(f"Introducing new items to {model.name}"):
+            engine.introduce_all()
+        engine.warm()
+        return engine
 
     def people_in_words(self, dataset: Dataset | None = None) -> dict[str, Any]:
         """Return how what is known of people becomes words: a template, and what is left out.

@@ -128,6 +128,8 @@ class Query:
         if isinstance(self.k, bool) or not isinstance(self.k, int | np.integer) or self.k < 1:
             raise QueryError(f"k is {self.k!r}, but must be a whole number of at least 1", where="k")
         if self.user_id is not None:
+            if not str(self.user_id):
+                raise QueryError("the user id is empty", where="user_id", remedy="Leave it out for somebody unknown.")
             put("user_id", str(self.user_id))
         if self.history is not None:
             put("history", as_events(self.history))

@@ -144,7 +144,8 @@ class DenseRecommender(ABC):
             items: Recommend what is similar to these.
             text: What is asked for in words, for models that read text.
             k: How many, for the keyword form and for a batch.
-            allowed: Raw ids to recommend from; anything else is out of the question.
+            allowed: Raw ids to recommend from; anything else is out of the question. Or the same as a mask, bool
+                ``[n]`` in the order of `item_ids`, which costs no look-up.
             exclude_seen: Leave out the items of the history.
 
         Raises:
@@ -221,6 +222,13 @@ class DenseRecommender(ABC):
 
     def _mask(self, ids: Iterable[Any]) -> NDArray[np.bool_]:
         """Return which items ``ids`` are, bool ``[n]``; the same frozen set as last time costs no look-up."""
+        if isinstance(ids, np.ndarray) and ids.dtype == np.bool_:
+            if ids.shape != (len(self.items_),):
+                raise QueryError(
+                    f"'allowed' is a mask of {list(ids.shape)}, and the model knows {len(self.items_)} items",
+                    remedy="Say true or false for each of model.item_ids, in their order.",
+                )
+            return ids
         known = self._known_mask
         if known is not None and known[0] is ids and known[1] is self.items_:
             return known[2]

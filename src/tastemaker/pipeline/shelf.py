@@ -121,12 +121,14 @@ class Shelf:
         Args:
             now: Microseconds since the epoch.
         """
-        n = len(self)
-        found = self._available[:n].copy()
-        for name, outside in (("available_from", ">"), ("available_until", "<")):
-            column = self._table.columns.get(name)
-            if column is not None:
-                found &= ~column.ordered(n, outside, now)
+        # A row that is written anew is for a moment without values.
+        with self._lock:
+            n = len(self)
+            found = self._available[:n].copy()
+            for name, outside in (("available_from", ">"), ("available_until", "<")):
+                column = self._table.columns.get(name)
+                if column is not None:
+                    found &= ~column.ordered(n, outside, now)
         return found
 
     def numbers(self, raw_ids: Sequence[str]) -> Numbers:

@@ -13,33 +13,52 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from tastemaker import __version__
+from tastemaker.core.clock import Clock, system_clock
 from tastemaker.core.query import Query
-from tastemaker.engine import Engine
 from tastemaker.retrieval import TextSearch
-from tastemaker.server import api, pages, problems
+from tastemaker.server import acting, pages, problems
+from tastemaker.server.guard import SCHEMES
+from tastemaker.server.keys import KeyRing
+from tastemaker.server.limits import Gauge, Limits
+from tastemaker.server.metrics import Measured, Metrics
+from tastemaker.server.routes import events, items, people, recommend, status
 from tastemaker.server.schemas import Problem
+from tastemaker.server.service import Reader
 from tastemaker.server.shield import Shield
 from tastemaker.server.state import PageState
+from tastemaker.server.texts import search_of
 from tastemaker.server.views import STATIC
 
 
-def create_app(engine: Engine, *, title: str = "Tastemaker", search: TextSearch | None = None) -> FastAPI:
+def create_app(
+    engine: Reader,
+    *,
+    title: str = "Tastemaker",
+    search: TextSearch | None = None,
+    keys: KeyRing | None = None,
+    limits: Limits | None = None,
+    clock: Clock = system_clock,
+) -> FastAPI:
     """Return an ASGI application that serves ``engine``.
 
     Args:
-        engine: What answers.
+        engine: What answers; one that is `live` takes in events, items and people as well.
         title: Heading of the page and name of the interface.
         search: What answers searches by text; one of the catalogue by words alone if not given.
+        keys: Who may ask for what; everybody who reaches it if not given.
+        limits: How much may be asked.
+        clock: Where "now" comes from.
 
     Raises:
         NotFittedError: The engine's model is not fitted.
     """
-    known = len(engine.model.item_ids)
+    # A model that is not fitted says so here, not at the first request.
+    _ = getattr(getattr(engine, "model", None), "item_ids", None)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(warm, engine)
-        app.state.ready = known > 0
+        app.state.ready = True
         yield
         app.state.ready = False
 
@@ -53,22 +72,37 @@ def create_app(engine: Engine, *, title: str = "Tastemaker", search: TextSearch 
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.engine = engine
-    app.state.search = search or TextSearch.over_catalogue(engine.dataset.catalogue)
+    app.state.service = engine
+    app.state.search = search or search_of(engine)
+    app.state.keys = keys or KeyRing()
+    app.state.gauge = Gauge(limits or Limits())
+    app.state.metrics = Metrics(engine.facts, clock)
+    app.state.clock = clock
     app.state.ready = False
     problems.install(app)
     app.add_middleware(Shield)
-    app.include_router(api.router)
-    app.include_router(pages.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Measured, metrics=app.state.metrics)
+    _add_routes(app, live=engine.live)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
 
-def warm(engine: Engine) -> None:
+def _add_routes(app: FastAPI, *, live: bool) -> None:
+    always = (recommend.router, items.router, status.public, pages.router)
+    # These answer in any case, and are described where there is a store.
+    stored = (recommend.stored, items.stored, events.router, people.stored, status.measured, acting.router)
+    for router in always:
+        app.include_router(router)
+    for router in stored:
+        app.include_router(router, include_in_schema=live)
+    routes = [route for router in (*always, *stored) for route in router.routes if isinstance(route, APIRoute)]
+    app.state.described = [route for route in routes if route.endpoint is not people.wrong_method]
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+
+def warm(engine: Reader) -> None:
     """Compute once what the engine keeps, so that the first request is as quick as the next."""
-    somebody = engine.dataset.sequences.user_ids[0]
-    engine.recommend(Query(user_id=somebody, k=1))
+    engine.recommend(Query(k=1), dry_run=True)
     engine.search("a", 1)
     pages.home_page(engine, "", PageState())
 
@@ -82,5 +116,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         described = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schema["components"]["schemas"] |= {**described.pop("$defs", {}), "Problem": described}
+        schema["components"]["securitySchemes"] = SCHEMES
         app.openapi_schema = schema
     return app.openapi_schema

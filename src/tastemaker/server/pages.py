@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, cast
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
+from tastemaker.core.errors import UnknownItemError
 from tastemaker.data.catalogue import PATH_SEPARATOR
 from tastemaker.data.titles import normalise, year_in_words
-from tastemaker.engine import Engine, Evidence, Recommended
+from tastemaker.engine import Answer, Evidence, Recommended
 from tastemaker.server.covers import Cover
+from tastemaker.server.guard import needing
 from tastemaker.server.schemas import PageParameters
+from tastemaker.server.service import Reader, reader
 from tastemaker.server.state import PageState
 from tastemaker.server.views import page
 
@@ -25,7 +29,7 @@ _CATEGORIES: Final = 3
 _WORDS_TRIED: Final = 3
 _TELLING: Final = 3
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=needing("read", page=True), include_in_schema=False)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Card:
     Attributes:
         about: Year and categories.
         name: By which a browser finds the item again on the next page, to move it there.
+        actor: Whose events likes and refusals become; of nobody's they are kept in the address.
+        back: Where a click leads back to, where it becomes an event.
         opinion: ``like``, ``dislike`` or nothing, as the person said before.
         rank: Place in the list, from 1.
         lead: How its reason begins, such as "Because you liked".
@@ -50,6 +56,8 @@ class Card:
     dislike: str
     forget: str
     similar: str
+    actor: str = ""
+    back: str = ""
     opinion: str = ""
     rank: int = 0
     lead: str = ""
@@ -72,20 +80,19 @@ class Found:
 @router.get("/")
 def home(request: Request, given: Annotated[PageParameters, Query()]) -> HTMLResponse:
     """Show the page."""
-    return home_page(request.app.state.engine, request.app.title, PageState.of(given))
+    return home_page(reader(request), request.app.title, PageState.of(given))
 
 
 @router.get("/similar/{item:path}")
 def similar(request: Request, item: str, given: Annotated[PageParameters, Query()]) -> HTMLResponse:
     """Show what is like one item."""
-    engine: Engine = request.app.state.engine
+    engine = reader(request)
     state = PageState.of(given)
-    answer = engine.similar(item, SHOWN)
+    answer = cast(Answer, engine.similar(item, SHOWN))
     return page(
         "similar.html",
         site=request.app.title,
         state=state,
-        engine=engine,
         answer=answer,
         item=_card(engine, state, item),
         cards=[_card(engine, state, one.item_id, rank=one.rank) for one in answer.items],
@@ -93,15 +100,16 @@ def similar(request: Request, item: str, given: Annotated[PageParameters, Query(
     )
 
 
-def home_page(engine: Engine, site: str, state: PageState) -> HTMLResponse:
+def home_page(engine: Reader, site: str, state: PageState) -> HTMLResponse:
     """Put the page together."""
-    answer = engine.recommend(state.query(SHOWN))
-    history = engine.dataset.history(state.user) if state.user else []
+    answer = cast(Answer, engine.recommend(state.query(SHOWN)))
+    said = len(state.likes) + len(state.dislikes)
+    stored = [title for _, title in answer.history[: len(answer.history) - said]]
     return page(
         "home.html",
         site=site,
         state=state,
-        engine=engine,
+        facts=engine.facts(),
         answer=answer,
         cards=[_recommended(engine, state, item) for item in answer.items],
         personal=any(item.evidence for item in answer.items),
@@ -109,16 +117,17 @@ def home_page(engine: Engine, site: str, state: PageState) -> HTMLResponse:
         found=_search(engine, state) if state.q else None,
         likes=[_card(engine, state, item, "taste") for item in state.likes],
         dislikes=[_card(engine, state, item, "taste") for item in state.dislikes],
-        latest=[engine.title(item) for item in reversed(history[-_LATEST:])],
-        events=len(history),
-        people=_people(engine),
+        latest=stored[: -_LATEST - 1 : -1],
+        events=len(stored),
+        acting=engine.live and bool(state.user),
+        people=engine.some_people(_PEOPLE),
         api=state.api_url(SHOWN),
         nothing_said=replace(state, likes=(), dislikes=()).url(),
     )
 
 
 def _card(
-    engine: Engine,
+    engine: Reader,
     state: PageState,
     item_id: str,
     fragment: str = "",
@@ -126,9 +135,8 @@ def _card(
     lead: str = "",
     evidence: tuple[Evidence, ...] = (),
 ) -> Card:
-    catalogue = engine.dataset.catalogue
-    known = catalogue.item(item_id) if item_id in catalogue else {}
-    title, year = catalogue.title(item_id), known.get("year")
+    known = _known(engine, item_id)
+    title, year = str(known.get("title") or item_id), known.get("year")
     categories = [path.split(PATH_SEPARATOR)[-1] for path in known.get("categories") or []]
     facts = [year_in_words(year) if year else "", ", ".join(categories[:_CATEGORIES])]
     return Card(
@@ -141,6 +149,8 @@ def _card(
         dislike=state.dislike(item_id).url(fragment=fragment),
         forget=state.without(item_id).url(fragment=fragment),
         similar=state.similar_url(item_id),
+        actor=state.user or "" if engine.live else "",
+        back=state.url(fragment=fragment),
         opinion="like" if item_id in state.likes else "dislike" if item_id in state.dislikes else "",
         rank=rank,
         lead=lead,
@@ -148,7 +158,14 @@ def _card(
     )
 
 
-def _recommended(engine: Engine, state: PageState, item: Recommended) -> Card:
+def _known(engine: Reader, item_id: str) -> Mapping[str, Any]:
+    try:
+        return engine.item(item_id)
+    except UnknownItemError:
+        return {}
+
+
+def _recommended(engine: Reader, state: PageState, item: Recommended) -> Card:
     if not item.evidence:
         lead = item.reason[:1].upper() + item.reason[1:]
     elif all(one.item_id in state.likes for one in item.evidence):
@@ -158,7 +175,7 @@ def _recommended(engine: Engine, state: PageState, item: Recommended) -> Card:
     return _card(engine, state, item.item_id, "recommendations", item.rank, lead, item.evidence)
 
 
-def _search(engine: Engine, state: PageState) -> Found:
+def _search(engine: Reader, state: PageState) -> Found:
     """Search for titles; where none fits, for those that look alike or share a word."""
     found = engine.search(state.q, _FOUND)
     words = normalise(state.q).split()
@@ -168,9 +185,3 @@ def _search(engine: Engine, state: PageState) -> Found:
         found = [item for word in longest if len(word) >= _TELLING for item in engine.search(word, _FOUND)]
     ids = list(dict.fromkeys(item["item_id"] for item in found))[:_FOUND]
     return Found([_card(engine, state, item, "search") for item in ids], fits)
-
-
-def _people(engine: Engine) -> list[str]:
-    """Return a few people whom a visitor can be, the same at every visit."""
-    everybody = engine.dataset.sequences.user_ids
-    return [str(user) for user in everybody[:: max(1, len(everybody) // _PEOPLE)][:_PEOPLE]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import os
 import socket
 from collections.abc import Callable
@@ -12,9 +13,12 @@ from typing import Final
 import uvicorn
 
 from tastemaker.core.errors import ServiceError
-from tastemaker.engine import Engine
 from tastemaker.retrieval import TextSearch
 from tastemaker.server.app import create_app
+from tastemaker.server.keys import KeyRing
+from tastemaker.server.limits import Limits
+from tastemaker.server.service import Reader
+from tastemaker.store.ports import Keys
 
 _BACKLOG: Final = 512
 _SECONDS_TO_FINISH: Final = 5
@@ -35,12 +39,14 @@ class _Server(uvicorn.Server):
 
 
 def run_server(
-    engine: Engine,
+    engine: Reader,
     host: str = "127.0.0.1",
     port: int = 8000,
     *,
     title: str = "Tastemaker",
     search: TextSearch | None = None,
+    keys: Keys | None = None,
+    limits: Limits | None = None,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve ``engine`` until Ctrl-C; requests under way are finished first.
@@ -51,12 +57,18 @@ def run_server(
         port: Port to listen on; 0 takes a free one.
         title: Heading of the page.
         search: What answers searches by text; one by words alone if not given.
+        keys: The keys that there are. Where none was ever made everybody is served who reaches this address, which
+            may then be one of this machine only.
+        limits: How much may be asked.
         announce: Is called with the address once requests are answered.
 
     Raises:
-        ServiceError: The address or the port cannot be had.
+        ServiceError: The address or the port cannot be had, or others reach it and there is no key.
     """
-    app = create_app(engine, title=title, search=search)
+    ring = KeyRing(keys)
+    if ring.open:
+        _need_loopback(host, port)
+    app = create_app(engine, title=title, search=search, keys=ring, limits=limits)
     with contextlib.closing(_listen(host, port)) as listener:
         # No access log: addresses of requests hold what people like.
         config = uvicorn.Config(
@@ -71,6 +83,20 @@ def run_server(
         # Uvicorn raises the signal that stopped it once more when all is done.
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
+
+
+def _need_loopback(host: str, port: int) -> None:
+    """Refuse an address that other machines reach."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host or None, port, flags=socket.AI_PASSIVE)}
+    except OSError:
+        return  # it is refused as no address
+    if not all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found):
+        raise ServiceError(
+            "other machines reach this address, and there is no key that they would need",
+            where=f"{host}:{port}",
+            remedy="Make one with `tastemaker keys create`, or listen on 127.0.0.1.",
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,10 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tastemaker.server.limits import max_body
 from tastemaker.server.problems import log, problem, respond, unexpected
-
-MAX_BODY: Final = 1_000_000
-"""Bytes that the body of a request may have."""
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -53,12 +51,13 @@ class Shield:
             await send(message)
 
         request = Request(scope)
-        if _declared_size(scope) > MAX_BODY:
-            too_large = problem(413, "too-large", f"the body is larger than {MAX_BODY} bytes")
+        limit = max_body(scope["path"])
+        if _declared_size(scope) > limit:
+            too_large = problem(413, "too-large", f"the body is larger than {limit} bytes")
             await respond(request, too_large)(scope, receive, send_with_headers)
             return
         try:
-            await self.app(scope, _counted(receive), send_with_headers)
+            await self.app(scope, _counted(receive, limit), send_with_headers)
         except Exception:
             # The address without its query: that holds what a person likes.
             log.exception("failed: %s %s", scope["method"], scope["path"])
@@ -72,7 +71,7 @@ def _declared_size(scope: Scope) -> int:
     return int(declared) if declared.isdigit() else 0
 
 
-def _counted(receive: Receive) -> Receive:
+def _counted(receive: Receive, limit: int) -> Receive:
     """Stop reading a body, whatever size it claimed to have, once it is too large."""
     size = 0
 
@@ -80,8 +79,8 @@ def _counted(receive: Receive) -> Receive:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > MAX_BODY:
-            raise HTTPException(413, f"the body is larger than {MAX_BODY} bytes")
+        if size > limit:
+            raise HTTPException(413, f"the body is larger than {limit} bytes")
         return message
 
     return receive_counted

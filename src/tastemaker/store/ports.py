@@ -121,6 +121,8 @@ class EventLog(Protocol):
     def merge(self, source: str, target: str) -> int:
         """Give all events of one person to another, for good; what ``source`` sends later is ``target``'s as well.
 
+        The derived states of both are forgotten with it.
+
         Returns:
             How many events changed hands.
         """
@@ -128,6 +130,10 @@ class EventLog(Protocol):
 
     def current(self, user_id: str) -> str:
         """Return the name under which a person is known after merges; mostly their own."""
+        ...
+
+    def names(self, user_id: str) -> list[str]:
+        """Return all names of a person: the one that they have now, and those that were merged into it."""
         ...
 
     def erase(self, user_id: str) -> int:

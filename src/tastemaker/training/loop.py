@@ -237,7 +237,8 @@ class _Loop:
 
     def _validate(self, entry: dict[str, Any]) -> None:
         state = self.state
-        value = self.task.validate() if self.group.rank == 0 else None
+        with _exact():
+            value = self.task.validate() if self.group.rank == 0 else None
         value = self.group.first(float("nan") if value is None else value)
         if np.isnan(value):
             return
@@ -270,6 +271,17 @@ def said(entry: dict[str, Any]) -> str:
     """
     value = f", validation {entry['value']:.4f}" if "value" in entry else ""
     return f"loss {entry['loss']:.3f}{value}"
+
+
+@contextmanager
+def _exact() -> Iterator[None]:
+    """Multiply in float32 for as long as the block runs, so that a model is chosen by what it will answer."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 @contextmanager

@@ -95,6 +95,12 @@ class SQLiteEventLog:
         """See `EventLog.current`."""
         return str(self._database.value(f"SELECT {CURRENT}", (user_id,)))
 
+    def names(self, user_id: str) -> list[str]:
+        """See `EventLog.names`."""
+        current = self.current(user_id)
+        merged = self._database.rows("SELECT source FROM aliases WHERE target = ? ORDER BY source", (current,))
+        return [current, *(str(source) for (source,) in merged)]
+
     def erase(self, user_id: str) -> int:
         """See `EventLog.erase`; any of a person's names will do."""
         return self._database.erase(lambda connection: _erase(connection, user_id))
@@ -171,6 +177,8 @@ def _merge(connection: sqlite3.Connection, source: str, target: str) -> int:
     moved = connection.execute("UPDATE events SET user_id = ? WHERE user_id = ?", (into, source)).rowcount
     connection.execute("UPDATE aliases SET target = ? WHERE target = ?", (into, source))
     connection.execute("INSERT INTO aliases VALUES (?, ?) ON CONFLICT DO NOTHING", (source, into))
+    # What was derived of either is true of neither now.
+    connection.execute("DELETE FROM states WHERE user_id IN (?, ?)", (source, into))
     return moved
 
 

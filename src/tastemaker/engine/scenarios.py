@@ -1,0 +1,270 @@
+"""Scenarios: the placements that ask for recommendations, each with its pipeline, as they stand in TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from tastemaker.core.errors import ConfigError, TastemakerError, nearest
+from tastemaker.core.query import Query
+from tastemaker.models import DenseRecommender
+from tastemaker.pipeline.diversity import MaximalMarginalRelevance
+from tastemaker.pipeline.exploration import EpsilonGreedy, Softmax
+from tastemaker.pipeline.filters import parse
+from tastemaker.pipeline.fusing import Fuse
+from tastemaker.pipeline.gate import Gate
+from tastemaker.pipeline.item_vectors import ItemVectors
+from tastemaker.pipeline.nearest import Nearest, SimilarTo
+from tastemaker.pipeline.pipeline import Pipeline
+from tastemaker.pipeline.ranking import Rank
+from tastemaker.pipeline.retrievers import USUAL, Among, FromModel, Latest, Popular, Searched
+from tastemaker.pipeline.rules import Boost, Bury, Fresh, Pin, Promote, Quota
+from tastemaker.pipeline.stage import Context, Person, Stage
+from tastemaker.retrieval.text_search import TextSearch
+
+SOURCES: Final = ("model", "popular", "latest", "search", "similar", "nearest")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _filter(text: str | None) -> str | None:
+    """Check that a filter can be read."""
+    if text is not None:
+        try:
+            parse(text)
+        except TastemakerError as error:
+            raise ValueError(error.message) from error
+    return text
+
+
+class SourceSettings(_Table):
+    """One source of candidates."""
+
+    of: str = Field(description=f"what names candidates: {', '.join(SOURCES)}; nearest takes a space: nearest:text")
+    n: int = Field(USUAL, ge=1, le=10_000, description="how many")
+    where: str | None = Field(None, description="a filter for this source alone")
+    weight: float = Field(1.0, ge=0, description="how much it counts where several are fused")
+
+    _readable = field_validator("where")(_filter)
+
+    @field_validator("of")
+    @classmethod
+    def _known(cls, of: str) -> str:
+        if of.partition(":")[0] not in SOURCES:
+            raise ValueError(f"there is no source '{of}'. {nearest(of, SOURCES)}")
+        return of
+
+
+class RuleSettings(_Table):
+    """One rule: exactly one of ``boost, bury, fresh, pin, most, promote, diversity``, with what belongs to it."""
+
+    boost: str | None = Field(None, description="a filter: what fulfils it moves up, `by` a factor")
+    bury: str | None = Field(None, description="a filter: what fulfils it moves down, `by` a factor")
+    by: float = Field(2.0, ge=1)
+    fresh: float | None = Field(None, gt=0, description="days after which newness counts half, with a `weight`")
+    weight: float = Field(0.2, ge=0, le=1)
+    pin: dict[str, int] | None = Field(None, description="item -> place, from 1")
+    most: int | None = Field(None, ge=1, description="how many at most `of` one category or brand")
+    of: str = "categories"
+    promote: str | None = Field(None, description="a filter: what fulfils it gets a `share` of the places")
+    share: float = Field(0.2, ge=0, le=1)
+    diversity: float | None = Field(None, ge=0, le=1, description="how much unlikeness counts, in a `space`")
+    space: str = "text"
+
+    _readable = field_validator("boost", "bury", "promote")(_filter)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        kinds = ("boost", "bury", "fresh", "pin", "most", "promote", "diversity")
+        said = [kind for kind in kinds if getattr(self, kind) is not None]
+        if len(said) != 1:
+            raise ValueError(f"a rule says one thing, of {', '.join(kinds)}; this one says {', '.join(said) or 'none'}")
+        return self
+
+
+class ExploreSettings(_Table):
+    """What is left to chance."""
+
+    kind: Literal["epsilon", "softmax"]
+    epsilon: float = Field(0.1, ge=0, le=1)
+    temperature: float = Field(0.1, ge=0)
+    depth: int = Field(50, ge=1, le=1000, description="how many of the first candidates may be explored")
+
+
+class ScenarioSettings(_Table):
+    """One placement and its pipeline."""
+
+    about: str = Field("", description="what it is for")
+    retrieve: tuple[SourceSettings, ...] = Field(min_length=1)
+    fuse: Literal["rrf", "scores"] = Field("rrf", description="how several sources become one list")
+    rank: bool = Field(False, description="whether the model orders what all sources named")
+    where: str | None = Field(None, description="a filter that every item has to fulfil")
+    rules: tuple[RuleSettings, ...] = ()
+    explore: ExploreSettings | None = None
+    deadline: float | None = Field(None, gt=0, description="milliseconds, where the request names none")
+
+    _readable = field_validator("where")(_filter)
+
+    @field_validator("retrieve", "rules", mode="before")
+    @classmethod
+    def _of_lists(cls, entries: Any) -> Any:
+        if not isinstance(entries, list | tuple):
+            return entries
+        return tuple({"of": entry} if isinstance(entry, str) else entry for entry in entries)
+
+
+def _only(of: str, about: str) -> ScenarioSettings:
+    return ScenarioSettings(about=about, retrieve=(SourceSettings(of=of),))
+
+
+USUAL_SCENARIOS: Final[Mapping[str, ScenarioSettings]] = {
+    "home": _only("model", "what suits a person"),
+    "similar": _only("similar", "what is like an item"),
+    "basket": _only("similar", "what goes with the items of a basket"),
+    "session": _only("model", "what suits this visit"),
+    "search": _only("search", "what fits the words of a request"),
+    "popular": _only("popular", "what was wanted most lately"),
+    "latest": _only("latest", "what came last"),
+}
+"""What holds where nothing is configured: the model's own list, which is what its evaluation measured."""
+
+
+def read_scenarios(tables: Mapping[str, Any], where: str = "scenarios") -> dict[str, ScenarioSettings]:
+    """Return the usual scenarios, and those of ``tables`` in their place or beside them.
+
+    Raises:
+        ConfigError: A key is unknown or a value makes no sense.
+    """
+    found = dict(USUAL_SCENARIOS)
+    for name, table in tables.items():
+        try:
+            found[name] = ScenarioSettings.model_validate(table)
+        except ValidationError as error:
+            raise _config_error(error, name, where) from error
+    return found
+
+
+def _config_error(error: ValidationError, name: str, where: str) -> ConfigError:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    key = ".".join(["scenarios", name, *place])
+    if first["type"] == "extra_forbidden":
+        kinds: dict[str, type[BaseModel]] = {
+            "retrieve": SourceSettings,
+            "rules": RuleSettings,
+            "explore": ExploreSettings,
+        }
+        known = kinds.get(place[0], ScenarioSettings) if len(place) > 1 else ScenarioSettings
+        return ConfigError(f"unknown key '{key}'", where=where, remedy=nearest(place[-1], known.model_fields))
+    if first["type"] == "missing":
+        return ConfigError(f"'{key}' is missing", where=where, remedy='For example: retrieve = ["model"].')
+    said = first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"'{key}': {said[:1].lower()}{said[1:]}", where=where)
+
+
+def usual_scenario(query: Query) -> str:
+    """Return the scenario of a query that names none: ``similar`` or ``basket`` where it names items, else ``home``."""
+    if query.items:
+        return "similar" if len(query.items) == 1 else "basket"
+    return "home"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the pipelines of an engine are made of.
+
+    Attributes:
+        model: What ranks.
+        wanted: How much each item was wanted lately, by its number on the shelf.
+        search: What searches texts.
+        spaces: Name of a space -> the items' vectors there.
+        newest: The person as known by now, for the gate.
+    """
+
+    model: DenseRecommender
+    wanted: Callable[[], NDArray[np.float64]]
+    search: TextSearch | None = None
+    spaces: Mapping[str, ItemVectors] = field(default_factory=dict)
+    newest: Callable[[Context], Person] | None = None
+
+    def source(self, of: str, n: int) -> Stage:
+        """Return a source by its name.
+
+        Raises:
+            ConfigError: There is nothing that it could come from.
+        """
+        kind, _, space = of.partition(":")
+        if kind == "nearest":
+            return Nearest(space or "text", self.vectors(space or "text"), n)
+        if kind == "search":
+            if self.search is None:
+                raise ConfigError("a scenario searches, and this engine has no search", where=of)
+            return Searched(self.search, n)
+        made: dict[str, Callable[[], Stage]] = {
+            "model": lambda: FromModel(self.model, n),
+            "similar": lambda: SimilarTo(self.model, n, name=self.model.name),
+            "popular": lambda: Popular(self.wanted, n),
+            "latest": lambda: Latest(n),
+        }
+        return made[kind]()
+
+    def vectors(self, space: str) -> ItemVectors:
+        """Return the items' vectors in a space.
+
+        Raises:
+            ConfigError: There is no such space.
+        """
+        if space not in self.spaces:
+            raise ConfigError(f"a scenario uses the space '{space}'", remedy=nearest(space, self.spaces))
+        return self.spaces[space]
+
+
+def make_pipeline(settings: ScenarioSettings, parts: Parts) -> Pipeline:
+    """Return the pipeline of a scenario.
+
+    Raises:
+        ConfigError: It uses what this engine lacks.
+    """
+    stages: list[Stage] = []
+    for source in settings.retrieve:
+        stage = parts.source(source.of, source.n)
+        stages.append(Among(source.where, stage, name=stage.name) if source.where else stage)
+    if len(stages) > 1:
+        weights = {stage.name: source.weight for stage, source in zip(stages, settings.retrieve, strict=True)}
+        stages.append(Fuse(weights, settings.fuse))
+    if settings.rank:
+        stages.append(Rank(parts.model))
+    stages += [_rule(rule, parts) for rule in settings.rules]
+    if settings.explore is not None:
+        stages.append(_explorer(settings.explore))
+    return Pipeline(stages, Gate(newest=parts.newest), fallbacks=(Popular(parts.wanted), Latest()))
+
+
+def _rule(rule: RuleSettings, parts: Parts) -> Stage:
+    if rule.boost is not None:
+        return Boost(rule.boost, rule.by)
+    if rule.bury is not None:
+        return Bury(rule.bury, rule.by)
+    if rule.fresh is not None:
+        return Fresh(rule.fresh, rule.weight)
+    if rule.pin is not None:
+        return Pin(rule.pin)
+    if rule.most is not None:
+        return Quota(rule.of, rule.most)
+    if rule.promote is not None:
+        return Promote(rule.promote, rule.share)
+    assert rule.diversity is not None
+    return MaximalMarginalRelevance(rule.diversity, parts.vectors(rule.space))
+
+
+def _explorer(explore: ExploreSettings) -> Stage:
+    if explore.kind == "epsilon":
+        return EpsilonGreedy(explore.epsilon, depth=explore.depth)
+    return Softmax(explore.temperature, depth=explore.depth)

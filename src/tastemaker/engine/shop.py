@@ -1,0 +1,165 @@
+"""The live catalogue: a shelf of columns to filter by, the rows behind it, and the search for titles."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from tastemaker.core.clock import Clock, system_clock, to_microseconds
+from tastemaker.core.errors import ServiceError, UnknownItemError
+from tastemaker.data.catalogue import Catalogue
+from tastemaker.data.dataset import Dataset
+from tastemaker.data.titles import TitleIndex, year_in_words
+from tastemaker.pipeline.shelf import Shelf
+from tastemaker.store.ports import Records, Row
+
+_PAGE = 10_000
+
+
+class Shop:
+    """Items as they are now.
+
+    Args:
+        shelf: Their columns.
+        rows: Where whole rows lie; ``None`` for a catalogue that cannot be changed.
+        catalogue: What gives rows where ``rows`` is ``None``.
+        clock: Tells when an item came.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        rows: Records | None = None,
+        catalogue: Catalogue | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.shelf = shelf
+        self._rows, self._catalogue, self._clock = rows, catalogue, clock
+        self._lock = threading.RLock()
+        self._titles: tuple[int, TitleIndex] | None = None
+        self._making: threading.Thread | None = None
+
+    @classmethod
+    def of_dataset(cls, dataset: Dataset, clock: Clock = system_clock) -> Self:
+        """Return the catalogue of a data set, as it stands."""
+        return cls(Shelf.of_catalogue(dataset.catalogue), None, dataset.catalogue, clock)
+
+    @classmethod
+    def of_records(cls, rows: Records, clock: Clock = system_clock) -> Self:
+        """Return the catalogue that a store holds."""
+        shelf, after = Shelf(), ""
+        while page := rows.scan(after, _PAGE):
+            shelf.put(dict(page))
+            after = page[-1][0]
+        return cls(shelf, rows, None, clock)
+
+    def __len__(self) -> int:
+        """Return how many items there are."""
+        return int(self.shelf.present.sum())
+
+    def __contains__(self, item_id: str) -> bool:
+        number = int(self.shelf.numbers([item_id])[0])
+        return number >= 0 and bool(self.shelf.present[number])
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def item(self, item_id: str) -> dict[str, Any]:
+        """Return what is known of one item.
+
+        Raises:
+            UnknownItemError: There is no such item.
+        """
+        if self._rows is None:
+            assert self._catalogue is not None
+            return self._catalogue.item(item_id)
+        row = self._rows.get([item_id]).get(item_id)
+        if row is None:
+            raise UnknownItemError(f"there is no item '{item_id}' in the catalogue", remedy="Search for its title.")
+        return {"item_id": item_id, **row}
+
+    def items(self, after: str = "", limit: int = 100) -> list[tuple[str, Row]]:
+        """Return rows in the order of their ids, those beyond ``after``."""
+        if self._rows is not None:
+            return self._rows.scan(after, limit)
+        assert self._catalogue is not None
+        ids = sorted(item for item in self._catalogue.frame["item_id"] if item > after)[:limit]
+        return [(item, self._catalogue.item(item)) for item in ids]
+
+    def title(self, item_id: str) -> str:
+        """Return the title of an item, with its year where that is known; its id where it is not."""
+        number = int(self.shelf.numbers([item_id])[0])
+        if number < 0:
+            return item_id
+        year = self.shelf.year(number)
+        title = self.shelf.title(number) or item_id
+        return f"{title} ({year_in_words(year)})" if year else title
+
+    def search(self, text: str, limit: int = 10) -> list[str]:
+        """Return the ids of the items whose titles fit ``text``, best first; a new title within a moment."""
+        found = self.titles().search(text, limit)
+        return [item for item, _ in found if item in self]
+
+    def titles(self) -> TitleIndex:
+        """Return the look-up by title; where the catalogue has changed a newer one is made beside the work."""
+        if self._catalogue is not None:
+            return self._catalogue.titles
+        with self._lock:
+            if self._titles is None:
+                self._titles = self._indexed()
+            elif self._titles[0] != self.shelf.revision and (self._making is None or not self._making.is_alive()):
+                self._making = threading.Thread(target=self._renew, name="titles", daemon=True)
+                self._making.start()
+            return self._titles[1]
+
+    def _renew(self) -> None:
+        self._titles = self._indexed()
+
+    def _indexed(self) -> tuple[int, TitleIndex]:
+        shelf = self.shelf
+        revision, present = shelf.revision, shelf.present.nonzero()[0].tolist()
+        ids = [str(shelf.ids[number]) for number in present]
+        titles = [shelf.title(number) or item for number, item in zip(present, ids, strict=True)]
+        return revision, TitleIndex(ids, titles, [shelf.year(number) for number in present])
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def put(self, rows: Mapping[str, Row]) -> int:
+        """Write whole rows, durably, and show them from the next request on; return the newest revision.
+
+        Raises:
+            DataError: A value is of another kind than others of its field, or nothing that JSON can hold.
+        """
+        records = self._writable()
+        with self._lock:
+            # The shelf checks kinds, and what it refuses is not written.
+            self.shelf.check(rows)
+            revision = records.put(rows)
+            self.shelf.put(rows, to_microseconds(self._clock()))
+        return revision
+
+    def patch(self, item_id: str, changes: Row) -> dict[str, Any]:
+        """Change some values of an item, ``None`` taking one away; return its row.
+
+        Raises:
+            UnknownItemError: There is no such item.
+        """
+        with self._lock:
+            row = {**self.item(item_id), **changes}
+            del row["item_id"]
+            self.put({item_id: {name: value for name, value in row.items() if value is not None}})
+        return self.item(item_id)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Take items away; none is shown from the next request on. Return how many were there."""
+        records = self._writable()
+        with self._lock:
+            self.shelf.remove(ids)
+            return records.delete(ids)
+
+    def _writable(self) -> Records:
+        if self._rows is None:
+            raise ServiceError(
+                "this catalogue is that of a data set and cannot be changed", remedy="Start the engine with a store."
+            )
+        return self._rows

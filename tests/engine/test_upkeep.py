@@ -1,0 +1,69 @@
+"""Upkeep: the engine answers from whatever model its registry calls live, and jobs are done beside the answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tastemaker.core.query import Query, as_events
+from tastemaker.core.run import Run
+from tastemaker.core.tenant import Tenant
+from tastemaker.data import Dataset
+from tastemaker.engine import Engine
+from tastemaker.engine.intake import take_in
+from tastemaker.engine.registry import LIVE, Registry
+from tastemaker.engine.upkeep import Upkeep
+from tastemaker.models import ContentKNN, Popularity
+from tastemaker.store import open_store
+from tastemaker.store.ports import Job, TenantStore
+from tastemaker.testing import small_shop
+
+
+@pytest.fixture(scope="module")
+def shop() -> Dataset:
+    return small_shop()
+
+
+@pytest.fixture
+def store(tmp_path: Path, shop: Dataset) -> Iterator[TenantStore]:
+    with closing(open_store(tmp_path / "store")) as opened:
+        tenant = opened.for_tenant(Tenant())
+        take_in(shop, tenant, Run())
+        yield tenant
+
+
+def test_a_model_that_was_promoted_answers_from_the_next_request_on(
+    store: TenantStore, shop: Dataset, tmp_path: Path
+) -> None:
+    engine = Engine(Popularity().fit(shop), store=store)
+    upkeep = Upkeep(engine, {}, "here")
+    assert not upkeep.follow()
+    ContentKNN().fit(shop).save(tmp_path / "model")
+    store.artefacts.point(LIVE, Registry(store).register(tmp_path / "model", {}).artefact_id, "")
+    engine.put_items({"new": {"title": engine.item("i003")["title"]}})
+    assert upkeep.follow()
+    assert not upkeep.follow()
+    answer = engine.recommend(Query(history=as_events(["i003"]), k=30))
+    assert answer.model == "content-knn"
+    assert "new" in [item.item_id for item in answer.items]
+
+
+def test_jobs_are_done_beside_the_answers_and_it_can_be_stopped(store: TenantStore, shop: Dataset) -> None:
+    done = threading.Event()
+
+    def handle(job: Job, leave_off: threading.Event) -> dict[str, int]:
+        done.set()
+        return {"job": job.job_id}
+
+    upkeep = Upkeep(Engine(Popularity().fit(shop), store=store), {"greet": handle}, "here")
+    number = store.jobs.enqueue("greet", {}, run_at=0)
+    upkeep.start()
+    assert done.wait(10)
+    upkeep.stop()
+    job = store.jobs.get(number)
+    assert job is not None
+    assert (job.state, job.result) == ("done", {"job": number})
