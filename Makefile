@@ -5,7 +5,7 @@
 #   PYTHON=...                 the interpreter that makes .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs reference bench bench-evaluation bench-encoding bench-ladder bench-search bench-training lock check-pythons clean
+.PHONY: help demo test check docs reference bench bench-evaluation bench-encoding bench-ladder bench-search bench-serve bench-training lock check-pythons clean
 
 EXTRAS ?=
 ARGS ?=
@@ -67,6 +67,10 @@ bench-encoding: ## texts a second of the text encoders; ARGS="--rivals VENV_DIR"
 bench-search: ## exact and approximate vector search beside the bare matrix product (ARGS=--quick for a minute's look)
 	$(call setup,dev ann)
 	$(python) benchmarks/search.py $(ARGS)
+
+bench-serve: ## the server under load, beside bare scoring and bare HTTP (ARGS=--quick for a minute's look)
+	$(call setup,dev serve)
+	$(python) benchmarks/serving.py $(ARGS)
 
 bench-training: ## the training of SASRec beside the machine's own rate; ARGS="--beauty --rivals VENV_DIR" adds RecBole
 	$(call setup,dev torch)

@@ -11,14 +11,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.parts.traced import flushed_before_answer, last_event, parse
 
 # As strace 6.1 writes it, with shorter paths.
-ASKED = '1 01:00:00.000100 recvfrom(7<TCP:[127.0.0.1:80->127.0.0.1:99]>, "POST /v1/events HTTP/1.1\\r\\n"..., 9, 0) = 9 <0.000005>'
+ASKED = '1 01:00:00.000100 recvfrom(7<TCP:[[::1]:80->[::1]:99]>, "POST /v1/events HTTP/1.1"..., 9, 0) = 9 <0.000005>'
 WRITTEN = '2 01:00:00.000200 pwrite64(5</s/store.sqlite-wal>, "\\0\\1"..., 4096, 32) = 4096 <0.000010>'
 FLUSHED = "2 01:00:00.000300 fdatasync(5</s/store.sqlite-wal>) = 0 <0.000150>"
 BEGUN = "2 01:00:00.000300 fdatasync(5</s/store.sqlite-wal> <unfinished ...>"
 RESUMED = "2 01:00:00.{} <... fdatasync resumed>) = 0 <0.000150>"
-ANSWERED = (
-    '1 01:00:00.000500 sendto(7<TCP:[127.0.0.1:80->127.0.0.1:99]>, "HTTP/1.1 200 OK\\r\\n"..., 9, 0) = 9 <0.000005>'
-)
+ANSWERED = '1 01:00:00.000500 sendto(7<TCP:[[::1]:80->[::1]:99]>, "HTTP/1.1 200 OK"..., 9, 0) = 9 <0.000005>'
 
 
 def event(*lines: str) -> bool:
