@@ -52,7 +52,8 @@ def plain_engine(shop: Dataset) -> Engine:
 
 
 @serve
-def test_it_answers_until_it_is_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_answers_until_it_is_interrupted(tmp_path: Path, how: signal.Signals) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     source = os.pathsep.join(path for path in sys.path if path)
@@ -76,7 +77,7 @@ def test_it_answers_until_it_is_interrupted(tmp_path: Path) -> None:
             assert "<h1" in client.get("/").text
             headers = client.get("/health").headers
             assert "server" not in headers
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         out, err = process.communicate(timeout=30)
     finally:
         watch.cancel()

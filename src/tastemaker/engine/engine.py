@@ -249,9 +249,9 @@ class Engine:
         if person.user_id is None:
             return person
         newest = self._person(person.user_id)
-        # Arrays stay the same ones as long as nothing changes. A history that was given replaces what was seen.
+        # A history that was given replaces what was seen.
         seen = newest.seen if len(person.seen) else person.seen
-        if newest.hidden is person.hidden and seen is person.seen:
+        if np.array_equal(newest.hidden, person.hidden) and np.array_equal(seen, person.seen):
             return person
         return replace(person, seen=seen, hidden=newest.hidden)
 

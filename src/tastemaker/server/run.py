@@ -6,8 +6,10 @@ import contextlib
 import errno
 import ipaddress
 import os
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import uvicorn
@@ -80,9 +82,29 @@ def run_server(
             timeout_graceful_shutdown=_SECONDS_TO_FINISH,
         )
         server = _Server(config, lambda: announce(_address(host, listener)))
-        # Uvicorn raises the signal that stopped it once more when all is done.
-        with contextlib.suppress(KeyboardInterrupt):
+        with _ended_by_signals():
             server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM end a server as Ctrl-C does, so that whoever called it finishes what is left to do.
+
+    Uvicorn raises the signal that stopped it once more when all requests are answered.
+    """
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _need_loopback(host: str, port: int) -> None:
