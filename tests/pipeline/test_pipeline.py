@@ -308,6 +308,12 @@ def test_a_quota_at_the_end_holds_in_the_answer(stages: list[Stage], most: int, 
     assert all(names.count(name) <= most for name in names)
 
 
+def test_pins_stand_where_they_were_pinned_where_nothing_else_names_candidates() -> None:
+    found = Pipeline([Pin({"i7": 2, "i3": 4})])(asked(SHELF, k=6)).items.tolist()
+    assert (found[1], found[3]) == (7, 3)
+    assert len(found) == 6
+
+
 @settings(max_examples=30)
 @given(
     st.lists(st.sampled_from(STAGES), max_size=5),

@@ -138,7 +138,7 @@ class Pin:
         if not len(numbers):
             return slate
         lacking = numbers[places_of(slate, numbers) < 0]
-        whole = append(slate, lacking, np.full(len(lacking), np.inf, np.float32))
+        whole = append(slate, lacking, np.full(len(lacking), np.inf if len(slate) else 0.0, np.float32))
         order = np.full(len(whole), -1, dtype=np.int64)
         order[_free_places(wanted - 1, len(whole))] = own = places_of(whole, numbers)
         rest = np.ones(len(whole), dtype=bool)
