@@ -6,8 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from tastemaker.pipeline.allowed import Allowed, Asked, allowed_in, sift
 from tastemaker.pipeline.slate import Slate
 from tastemaker.pipeline.stage import Context, Person
@@ -41,11 +39,7 @@ class Gate:
 
     def __call__(self, slate: Slate, context: Context) -> Slate:
         """Let through what may be shown."""
-        first = np.unique(slate.items, return_index=True)[1]
-        if len(first) < len(slate):
-            again = np.ones(len(slate), dtype=bool)
-            again[first] = False
-            slate = slate.drop("repeated", again)
+        slate = slate.distinct()
         person, why = self._person(context)
         slate = sift(slate, self._allowed(context, person))
         return slate.note(*why).top(self.size(context))

@@ -112,11 +112,11 @@ class Pipeline:
 
 
 def _sound(slate: Slate, name: str) -> Slate:
-    """Return the slate.
+    """Return the slate, with every item once.
 
     Raises:
         ModelError: Its scores are not numbers, or not as many as its items.
     """
     if len(slate.scores) != len(slate.items) or not np.isfinite(slate.scores).all():
         raise ModelError(f"'{name}' gave scores that are no numbers, or not one for each item")
-    return slate
+    return slate.distinct()

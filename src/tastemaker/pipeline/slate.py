@@ -71,6 +71,15 @@ class Slate:
             ),
         )
 
+    def distinct(self) -> Self:
+        """Return the slate with every item at its first place alone; what stood again is dropped as ``repeated``."""
+        first = np.unique(self.items, return_index=True)[1]
+        if len(first) == len(self):
+            return self
+        again = np.ones(len(self), dtype=bool)
+        again[first] = False
+        return self.drop("repeated", again)
+
     def ordered(self, scores: Scores) -> Self:
         """Return the candidates by new scores, best first; equal ones stay as they stood."""
         order = np.argsort(-scores, kind="stable")
