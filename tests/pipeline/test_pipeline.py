@@ -252,6 +252,9 @@ STAGES: list[Stage] = [
     Does("repeats", repeats),
     Does("invents", invents),
 ]
+KEEPING = [stage for stage in STAGES if not isinstance(stage, Does)]
+"""Those that name nothing which may not be shown: what the gate takes out above a pin moves it."""
+
 few = st.frozensets(st.integers(0, N - 1), max_size=8)
 
 
@@ -316,7 +319,7 @@ def test_pins_stand_where_they_were_pinned_where_nothing_else_names_candidates()
 
 @settings(max_examples=30)
 @given(
-    st.lists(st.sampled_from(STAGES), max_size=5),
+    st.lists(st.sampled_from(KEEPING), max_size=5),
     st.dictionaries(st.integers(0, N - 1), st.integers(1, 6), max_size=4),
     few,
     st.integers(0, 99),
