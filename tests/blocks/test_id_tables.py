@@ -53,6 +53,18 @@ def test_propagation_is_the_mean_of_the_powers_of_the_dense_graph(layers: int) -
     assert id_tables.propagated(graph, features, layers) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 4, 100])
+def test_the_nearest_rows_are_the_largest_entries_of_the_kernel(count: int) -> None:
+    graph = example()
+    rows, entries = id_tables.nearest_rows(graph, 3, count, block=5)
+    kernel = dense_kernel(graph, 3)
+    kept = -np.sort(-kernel, axis=1)[:, : rows.shape[1]]
+    assert rows.shape[1] == min(count, graph.rows - 1)
+    assert -np.sort(-entries, axis=1) == pytest.approx(kept, abs=1e-6)
+    assert entries == pytest.approx(np.take_along_axis(kernel, rows, axis=1), abs=1e-6)
+    assert not rows[0].any()
+
+
 def test_who_has_no_edge_keeps_a_share_of_what_was_drawn() -> None:
     graph = example()
     features = id_tables.random_features(graph.rows, 5, seed=1)

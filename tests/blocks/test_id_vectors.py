@@ -14,7 +14,7 @@ from tests.blocks.random_log import random_log  # noqa: E402
 
 from tastemaker.blocks.id_graph import IdGraph  # noqa: E402
 from tastemaker.blocks.id_tables import MODES, IdSettings, make_table  # noqa: E402
-from tastemaker.blocks.id_vectors import PropagatedVectors, make_id_vectors  # noqa: E402
+from tastemaker.blocks.id_vectors import NearVectors, PropagatedVectors, make_id_vectors  # noqa: E402
 from tastemaker.core.errors import ConfigError  # noqa: E402
 
 CASES = [(kind, mode) for kind, modes in MODES.items() for mode in modes]
@@ -117,8 +117,11 @@ def test_the_row_of_no_id_stays_zero_while_others_learn(
     assert (made.vectors != before).any()
 
 
-def test_linear_vectors_learn_with_the_gradient_of_the_propagation(vocabulary: Any, graph: IdGraph, batch: Any) -> None:
-    made = build("propagated", "linear", vocabulary, graph, layers=3)
+@pytest.mark.parametrize("nearest", [0, 50])
+def test_linear_vectors_learn_with_the_gradient_of_the_propagation(
+    nearest: int, vocabulary: Any, graph: IdGraph, batch: Any
+) -> None:
+    made = build("propagated", "linear", vocabulary, graph, layers=3, nearest=nearest)
     made(*batch).square().sum().backward()
     u = len(graph.people)
     touched = torch.from_numpy(graph.touched.toarray()).double()
@@ -136,9 +139,12 @@ def test_linear_vectors_learn_with_the_gradient_of_the_propagation(vocabulary: A
     assert made.vectors.grad[neighbours].any(dim=1).all()
 
 
-def test_the_table_of_linear_vectors_answers_as_they_do(vocabulary: Any, graph: IdGraph, batch: Any) -> None:
-    made = build("propagated", "linear", vocabulary, graph)
-    assert isinstance(made, PropagatedVectors)
+@pytest.mark.parametrize("nearest", [0, 7])
+def test_the_table_of_linear_vectors_answers_as_they_do(
+    nearest: int, vocabulary: Any, graph: IdGraph, batch: Any
+) -> None:
+    made = build("propagated", "linear", vocabulary, graph, nearest=nearest)
+    assert isinstance(made, NearVectors if nearest else PropagatedVectors)
     torch.testing.assert_close(made(*batch), batch[0] + made.table()[batch[1]])
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
-from torch.nn.functional import embedding
+from torch.nn.functional import embedding, embedding_bag
 
 from tastemaker.blocks.graph import normalised, propagate
 from tastemaker.blocks.id_graph import NO_ID, IdGraph
-from tastemaker.blocks.id_tables import Floats, IdSettings, entry_rms, make_table, random_features, scale_to
+from tastemaker.blocks.id_tables import Floats, IdSettings, entry_rms, make_table, nearest_rows, random_features, scale_to
 from tastemaker.core.errors import ConfigError
 
 
@@ -74,9 +74,13 @@ class TableVectors(IdVectors):
         """Return the vectors of all rows, float32 ``[rows, d]``."""
         return self.vectors
 
+    def looked_up(self, ids: Tensor) -> Tensor:
+        """Return the vectors of some rows, float32 ``[..., d]``."""
+        return embedding(ids, self.table(), padding_idx=NO_ID)
+
     def forward(self, tokens: Tensor, ids: Tensor, phrases: Tensor) -> Tensor:
         """Return ``tokens`` with the vectors of their ids added."""
-        return tokens + embedding(ids, self.table(), padding_idx=NO_ID)
+        return tokens + self.looked_up(ids)
 
 
 class _Propagation(torch.autograd.Function):
@@ -117,6 +121,39 @@ class PropagatedVectors(TableVectors):
         return found
 
 
+class NearVectors(TableVectors):
+    """``E = P X`` with ``X`` trained, and only the largest entries of each row of ``P``.
+
+    They are worked out once, and a step then takes the rows that its batch asks for: a small part of what
+    `PropagatedVectors` takes, which go through the whole graph.
+
+    Args:
+        features: Where ``X`` starts, float32 ``[rows, d]``, with zeros in row 0, which stay.
+        graph: Who touched what.
+        layers: ``L``.
+        nearest: How many entries of a row are kept.
+    """
+
+    def __init__(self, features: Tensor, graph: IdGraph, layers: int, nearest: int) -> None:
+        super().__init__(features, trained=True)
+        rows, entries = nearest_rows(graph, layers, nearest)
+        self._rows, self._entries = torch.from_numpy(rows), torch.from_numpy(entries)
+
+    def table(self) -> Tensor:
+        """Return ``P X``, float32 ``[rows, d]``."""
+        return self._some(torch.arange(len(self._rows)))
+
+    def looked_up(self, ids: Tensor) -> Tensor:
+        """Return the vectors of some rows, float32 ``[..., d]``, each worked out once."""
+        distinct, places = torch.unique(ids, return_inverse=True)
+        return embedding(places, self._some(distinct))
+
+    def _some(self, rows: Tensor) -> Tensor:
+        return embedding_bag(
+            self._rows[rows], self.vectors, mode="sum", per_sample_weights=self._entries[rows], padding_idx=NO_ID
+        )
+
+
 def make_id_vectors(
     settings: IdSettings, tokens: Tensor, graph: IdGraph | None = None, given: Floats | None = None
 ) -> IdVectors:
@@ -140,6 +177,8 @@ def make_id_vectors(
     if graph is None:
         raise ConfigError(f"id vectors '{settings.kind}' need the graph of the training events", where="graph")
     made = make_table(settings, graph, dim, rms, given)
+    if settings.mode == "linear" and settings.nearest:
+        return NearVectors(torch.from_numpy(made.features), graph, settings.layers, settings.nearest)
     if settings.mode == "linear":
         return PropagatedVectors(torch.from_numpy(made.features), graph, settings.layers)
     return TableVectors(torch.from_numpy(made.vectors), trained=settings.mode == "trained")
