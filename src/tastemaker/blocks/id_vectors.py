@@ -15,7 +15,15 @@ from torch.nn.functional import embedding, embedding_bag
 
 from tastemaker.blocks.graph import normalised, propagate
 from tastemaker.blocks.id_graph import NO_ID, IdGraph
-from tastemaker.blocks.id_tables import Floats, IdSettings, entry_rms, make_table, nearest_rows, random_features, scale_to
+from tastemaker.blocks.id_tables import (
+    Floats,
+    IdSettings,
+    entry_rms,
+    make_table,
+    nearest_rows,
+    random_features,
+    scale_to,
+)
 from tastemaker.core.errors import ConfigError
 
 
