@@ -207,11 +207,11 @@ def test_there_are_no_biases_and_what_is_tied_is_one_table() -> None:
     torch.testing.assert_close(network.logits(state), state @ network.tokens.T)
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_it_starts_from_vectors_of_variance_1_and_close_to_a_guess(tied: bool) -> None:
-    network, tokens = model(vocabulary=500, dim=96, tied=tied), torch.randint(500, (16, 10))
+@pytest.mark.parametrize(("tied", "spread"), [(True, 1.0), (False, 1.0), (True, 0.2)])
+def test_it_starts_from_vectors_of_their_spread_and_close_to_a_guess(tied: bool, spread: float) -> None:
+    network, tokens = model(vocabulary=500, dim=96, tied=tied, spread=spread), torch.randint(500, (16, 10))
     vectors, mask = network.embed(tokens), torch.ones(16, 10, dtype=torch.bool)
-    assert vectors.var().item() == pytest.approx(1, rel=0.1)
+    assert vectors.std().item() == pytest.approx(spread, rel=0.05)
     with torch.no_grad():
         logits = network.logits(network.decode(vectors, network.encode(vectors, mask), mask))
     assert cross_entropy(logits.flatten(0, 1), torch.randint(500, (160,))).item() < math.log(500) + 1.2

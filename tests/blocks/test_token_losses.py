@@ -21,6 +21,8 @@ from tastemaker.blocks.token_losses import legal_cross_entropy, legal_tokens, to
 
 TARGETS = [[1, 4, 2], [0, 3, -1], [2, -1, -1]]
 WEIGHTS = [1.0, 0.5, 3.0]
+EACH = torch.eye(6, dtype=torch.float64)
+"""Vectors of tokens by which a state is its logits."""
 
 
 @pytest.fixture
@@ -52,8 +54,8 @@ LEGAL: Any = [[{0, 1, 2}, {0, 4}, {2, 3}], [{0, 1, 2}, {3, 5}, set()], [{0, 1, 2
 
 def test_the_vocabulary_shares_the_probability_and_padding_none_of_the_loss(logits: Any) -> None:
     targets, every = torch.tensor(TARGETS), [[range(6)] * 3] * 3
-    assert token_cross_entropy(logits, targets).item() == pytest.approx(by_hand(logits, every, [1.0] * 3))
-    weighted = token_cross_entropy(logits, targets, torch.tensor(WEIGHTS))
+    assert token_cross_entropy(logits, EACH, targets).item() == pytest.approx(by_hand(logits, every, [1.0] * 3))
+    weighted = token_cross_entropy(logits, EACH, targets, torch.tensor(WEIGHTS))
     assert weighted.item() == pytest.approx(by_hand(logits, every, WEIGHTS))
     gradient = torch.autograd.grad(weighted, logits)[0]
     assert gradient.abs().sum(dim=2).bool().tolist() == (targets >= 0).tolist()
@@ -93,7 +95,7 @@ def test_a_place_with_one_legal_token_counts_for_nothing(logits: Any) -> None:
 def test_a_batch_in_which_nothing_counts_has_no_loss_and_no_gradient(logits: Any) -> None:
     targets = torch.tensor([[1, 4, 2]] * 3)
     legal = legal_tokens(Trie(Codes(np.array([[1, 4, 2]], dtype=np.int32), 6)), targets, 6)
-    for loss in (legal_cross_entropy(logits, targets, legal), token_cross_entropy(logits, targets * 0 - 1)):
+    for loss in (legal_cross_entropy(logits, targets, legal), token_cross_entropy(logits, EACH, targets * 0 - 1)):
         assert loss.item() == 0
         assert not torch.autograd.grad(loss, logits)[0].any()
 
@@ -110,9 +112,10 @@ def test_both_losses_are_the_log_probabilities_of_decoding(trie: Trie) -> None:
     with torch.no_grad():
         memory = model.encode(torch.randn(3, 4, 8), mask)
         known = torch.tensor([[6, 1, 4], [6, 0, 0], [6, 0, 0]])
-        logits = model.logits(model.decode(model.embed(known), memory, mask))
+        states = model.decode(model.embed(known), memory, mask)
+        logits, table = model.logits(states), model.written
     legal, counts = legal_tokens(trie, targets, 7), [3, 2, 1]
-    plain = [token_cross_entropy(logits[i : i + 1], targets[i : i + 1]).item() * counts[i] for i in range(3)]
+    plain = [token_cross_entropy(states[i : i + 1], table, targets[i : i + 1]).item() * counts[i] for i in range(3)]
     masked = [
         legal_cross_entropy(logits[i : i + 1], targets[i : i + 1], legal[i : i + 1]).item() * counts[i]
         for i in range(3)

@@ -212,10 +212,11 @@ def test_propagated_vectors_tell_people_apart_of_whom_the_words_say_nothing() ->
         rows.extend((f"u{user:02}", f"i{item:02}", place) for place, item in enumerate(items))
     split = leave_one_out(Dataset.of(pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")))
     shares = {}
-    for kind in ("none", "propagated"):
-        fitted = model(id_vectors=kind, asks="direct", tasks={"direct": 4.0}, epochs=30, patience=0, dropout=0.0).fit(
-            split.train
-        )
+    for kind, alpha in (("none", 1.0), ("propagated", 5.0)):
+        vectors = {"kind": kind, "alpha": alpha}
+        fitted = model(
+            id_vectors=vectors, asks="direct", tasks={"direct": 4.0}, epochs=30, patience=0, dropout=0.0
+        ).fit(split.train)
         answers = fitted.recommend(split.test.queries, k=3)
         own = [
             [(int(item[1:]) >= 12) == (int(str(user)[1:]) % 2 == 1) for item in answers.items(row)]

@@ -86,7 +86,7 @@ def test_a_stranger_gets_what_is_said_of_the_item_alone(fitted: GenerativeRating
     assert by_sort[0] < by_sort[1] < by_sort[2]
     # Of a stranger about the mean of all is said, between the two, as far as so short a training goes.
     assert mean_one.mean() < generous.mean()
-    assert mean_one.mean() - 0.1 < alone.mean() < generous.mean() + 0.1
+    assert mean_one.mean() - 0.25 < alone.mean() < generous.mean() + 0.25
     answer = fitted.recommend(Query(user_id="nobody", history=(), k=2))
     assert "nobody that the model knows" in answer.degraded[0]
     assert fitted.recommend(Query(user_id="u00", history=(), k=2)).degraded == ()

@@ -177,7 +177,7 @@ class Cache:
 class EncoderDecoder(nn.Module):
     """An encoder-decoder in the shape of T5.
 
-    A caller who adds vectors of its own to those of tokens should know that these have entries of variance 1.
+    A caller who adds vectors of its own to those of tokens should know that these have entries of ``spread``.
 
     Args:
         vocabulary: ``v``, how many tokens.
@@ -190,6 +190,9 @@ class EncoderDecoder(nn.Module):
         head_dim: ``e``, length of a head's vectors; ``None`` for ``dim // heads``.
         activation: ``gated_gelu`` as version 1.1 has it, or ``relu`` as version 1.0.
         tied: Whether the vectors of tokens are also those of the output, as in version 1.0.
+        spread: Standard deviation of the entries of tokens' vectors at the start. Adam moves them by the same step
+            whatever it is: a token that is seen a few times has left a small one behind, and has hardly moved in one
+            of 1.
         buckets: Of relative positions.
         max_distance: Where the last bucket ends.
 
@@ -210,6 +213,7 @@ class EncoderDecoder(nn.Module):
         head_dim: int | None = None,
         activation: Activation = "gated_gelu",
         tied: bool = False,
+        spread: float = 1.0,
         buckets: int = 32,
         max_distance: int = 128,
     ) -> None:
@@ -219,7 +223,7 @@ class EncoderDecoder(nn.Module):
                 f"{heads} heads do not divide {dim} dimensions", where="heads", remedy="Change one, or give head_dim."
             )
         width = head_dim or dim // heads
-        self.tokens = nn.Parameter(torch.randn(vocabulary, dim) / math.sqrt(dim))
+        self.tokens = nn.Parameter(torch.randn(vocabulary, dim) * (spread / math.sqrt(dim)))
         self.output = None if tied else _matrix(dim, vocabulary)
         self.encoder_bias = _RelativeBias(heads, True, buckets, max_distance)
         self.decoder_bias = _RelativeBias(heads, False, buckets, max_distance)
@@ -271,12 +275,14 @@ class EncoderDecoder(nn.Module):
         states, cache = self._advance(embedded[:, None], cache)
         return states[:, 0], cache
 
+    @property
+    def written(self) -> Tensor:
+        """What a state is multiplied by for the scores of tokens, float32 ``[v, d]``."""
+        return self.tokens if self.output is None else self.output.weight
+
     def logits(self, states: Tensor) -> Tensor:
         """Return the scores of all tokens after some states, float32 ``[..., d]``, as float32 ``[..., v]``."""
-        if self.output is None:
-            return linear(states, self.tokens)
-        found: Tensor = self.output(states)
-        return found
+        return linear(states, self.written)
 
     def _advance(self, x: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
         first = cache.past[0][0].shape[2] if cache.past else 0

@@ -1,8 +1,7 @@
 """Losses of a model that writes tokens: cross-entropy over the vocabulary, and over what the trie allows.
 
-Both return ``sum_t weight_t loss_t / sum_t weight_t``, where each token weighs what its sequence does. ``logits`` are
-float32 ``[b, t, v]``, ``targets`` int64 ``[b, t]`` with `IGNORED` where none is, ``weights`` float32 ``[b]``. Where no
-token counts, the loss is 0.
+Both return ``sum_t weight_t loss_t / sum_t weight_t``, where each token weighs what its sequence does. ``targets`` are
+int64 ``[b, t]`` with `IGNORED` where none is, ``weights`` float32 ``[b]``. Where no token counts, the loss is 0.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from tastemaker.blocks.losses import full_softmax
 from tastemaker.blocks.trie import NOWHERE, Trie
 from tastemaker.core.errors import DataError
 
@@ -21,15 +21,20 @@ IGNORED: Final = -1
 """The target at a place that holds none, as `tastemaker.blocks.codes.PADDING` behind a code."""
 
 
-def token_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the cross-entropy over the whole vocabulary.
+def token_cross_entropy(states: Tensor, table: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the cross-entropy over the whole vocabulary, by `tastemaker.blocks.losses.full_softmax`.
 
     Args:
-        logits: float32 ``[b, t, v]``.
+        states: What the logits are products of, float32 ``[b, t, d]``.
+        table: Vectors of the tokens, float32 ``[v, d]``.
         targets: int64 ``[b, t]``.
         weights: Of the sequences, float32 ``[b]``; ``None`` weighs all alike.
     """
-    return _averaged(logits, targets, targets != IGNORED, weights)
+    rows, places = torch.nonzero(targets != IGNORED, as_tuple=True)
+    shares = states.new_ones(len(rows)) if weights is None else weights[rows].to(states.dtype)
+    if not shares.any():
+        return 0 * states.sum()
+    return full_softmax(states[rows, places], table, targets[rows, places], shares)
 
 
 def legal_cross_entropy(
@@ -54,7 +59,10 @@ def legal_cross_entropy(
     counted = (targets != IGNORED) & (legal.sum(dim=2) > 1)
     # Places that do not count keep their logits: a row without any score has no gradient but NaN.
     scores = (logits / temperature).masked_fill(~legal & counted[:, :, None], -torch.inf)
-    return temperature * _averaged(scores, targets, counted, weights)
+    shares = counted.to(logits.dtype) if weights is None else counted * weights[:, None]
+    losses = cross_entropy(scores.flatten(0, 1), targets.masked_fill(~counted, 0).flatten(), reduction="none")
+    total = shares.sum()
+    return temperature * (shares.flatten() * losses).sum() / torch.where(total > 0, total, torch.ones_like(total))
 
 
 def legal_tokens(trie: Trie, targets: Tensor, vocabulary: int) -> Tensor:
@@ -85,10 +93,3 @@ def legal_tokens(trie: Trie, targets: Tensor, vocabulary: int) -> Tensor:
                 remedy="Make the targets of the codes that the trie was made of.",
             )
     return torch.from_numpy(legal).to(targets.device)
-
-
-def _averaged(logits: Tensor, targets: Tensor, counted: Tensor, weights: Tensor | None) -> Tensor:
-    shares = counted.to(logits.dtype) if weights is None else counted * weights[:, None]
-    losses = cross_entropy(logits.flatten(0, 1), targets.masked_fill(~counted, 0).flatten(), reduction="none")
-    total = shares.sum()
-    return (shares.flatten() * losses).sum() / torch.where(total > 0, total, torch.ones_like(total))

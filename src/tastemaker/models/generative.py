@@ -75,6 +75,9 @@ class Generative(PromptModel):
         hidden: Width of the feed-forward parts.
         blocks: How many blocks encode, and how many decode.
         dropout: Probability.
+        tied: Whether tokens are written by the vectors that they are read by.
+        spread: Standard deviation of the entries of tokens' vectors at the start. With 1, as T5 has it, a token that is
+            seen a few times an epoch, such as that of an item, takes tens of epochs to leave where it started.
         over: ``vocabulary``: the next token is any; ``legal``: one that the trie allows, in training (MSL: Wang et
             al., 2025) and in answers.
         temperature: Of the legal loss; answers have none.
@@ -123,6 +126,8 @@ class Generative(PromptModel):
         hidden: int = 256,
         blocks: int = 2,
         dropout: float = 0.1,
+        tied: bool = True,
+        spread: float = 0.2,
         over: str = "vocabulary",
         temperature: float = 1.0,
         beams: int = 30,
@@ -151,6 +156,8 @@ class Generative(PromptModel):
         self.hidden = hidden
         self.blocks = blocks
         self.dropout = dropout
+        self.tied = tied
+        self.spread = spread
         self.over = over
         self.temperature = temperature
         self.beams = beams
@@ -324,6 +331,8 @@ def _check(model: Generative) -> None:
         raise ModelError(f"the task '{model.asks}' is asked and not learnt", where="asks", remedy="Name it in tasks.")
     if model.over not in OVERS:
         raise ModelError(f"there are no probabilities over '{model.over}'", remedy=nearest(model.over, OVERS))
+    if model.spread <= 0:
+        raise ModelError(f"vectors of spread {model.spread} tell no tokens apart", where="spread")
     if model.dimensions % model.heads:
         raise ModelError(f"{model.heads} heads do not divide {model.dimensions} dimensions", where="heads")
     if min(model.tasks.values()) <= 0 or model.candidates < 2 or model.max_length < 1:

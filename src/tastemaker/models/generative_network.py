@@ -53,6 +53,8 @@ class Network(nn.Module):
             settings["blocks"],
             settings["blocks"],
             settings["dropout"],
+            tied=settings["tied"],
+            spread=settings["spread"],
         )
         self.distinct = list(dict.fromkeys(kinds[task] for task in tasks))
         self.added = nn.ModuleList(make_id_vectors(kind, self.model.tokens, graph, given) for kind in self.distinct)

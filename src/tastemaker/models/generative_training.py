@@ -111,11 +111,11 @@ class GenerativeTask:
         prompted = self.prompter.write(batch.prompt, batch.people, **self.events.lists(batch))
         answers = torch.from_numpy(self.alphabet.items.tokens[batch.targets].astype(np.int64))
         states = self.module.states(prompted, batch.task, answers, self.alphabet.start)
-        logits = self.module.model.logits(states)
         if self.settings["over"] == "legal":
             legal = legal_tokens(self.trie, answers, len(self.alphabet))
+            logits = self.module.model.logits(states)
             return legal_cross_entropy(logits, answers, legal, weights, self.settings["temperature"])
-        return token_cross_entropy(logits, answers, weights)
+        return token_cross_entropy(states, self.module.model.written, answers, weights)
 
     def _told_loss(self, batch: Questions, weights: Tensor) -> Tensor:
         """Return the loss of answers in marks or words; words that are not known are read there and not learnt."""
@@ -123,16 +123,16 @@ class GenerativeTask:
         prompted = self.prompter.write(batch.prompt, batch.people, **told.lists(batch))
         answers = torch.from_numpy(told.answer_table(batch.places))
         states = self.module.states(prompted, batch.task, answers, self.alphabet.start)
+        targets = answers.masked_fill(answers == self.alphabet.unknown, IGNORED)
+        if self.settings["over"] != "legal":
+            return token_cross_entropy(states, self.module.model.written, targets, weights)
         # Answers differ in length, and scores of all words at places without a target would be most of the work.
-        rows, places = torch.nonzero((answers != IGNORED) & (answers != self.alphabet.unknown), as_tuple=True)
+        rows, places = torch.nonzero(targets != IGNORED, as_tuple=True)
         logits = self.module.model.logits(states[rows, places])[:, None]
-        targets = answers[rows, places][:, None]
-        if self.settings["over"] == "legal":
-            legal = torch.zeros(len(self.alphabet), dtype=torch.bool)
-            legal[torch.from_numpy(told.legal)] = True
-            temperature = self.settings["temperature"]
-            return legal_cross_entropy(logits, targets, legal.expand_as(logits), weights[rows], temperature)
-        return token_cross_entropy(logits, targets, weights[rows])
+        legal = torch.zeros(len(self.alphabet), dtype=torch.bool)
+        legal[torch.from_numpy(told.legal)] = True
+        legal, temperature = legal.expand_as(logits), self.settings["temperature"]
+        return legal_cross_entropy(logits, targets[rows, places][:, None], legal, weights[rows], temperature)
 
     def validate(self) -> float | None:
         """Return NDCG@10 on validation queries, averaged over the tasks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tastemaker.systems.p5 import BESIDE, COLUMNS, P5, PARTS, QUICK, SMALL, writer
+from tastemaker.systems.p5 import BESIDE, COLUMNS, MINI, P5, PARTS, QUICK, SMALL, writer
 from tastemaker.systems.reproduction import Beats, Cell, System, Trial, settings, shipped
 
 INDEXERS: Final = ("random", "sequential", "collaborative", "hybrid", "categories", "semantic", "title", "item-token")
@@ -22,7 +22,7 @@ DIFFERS: Final = (
 
 def rows(names: tuple[str, ...] = INDEXERS, **given: Any) -> dict[str, Trial]:
     """Return the same model with items spelt in different ways."""
-    return {name: writer({**P5, "tasks": {"sequential": 6.0}}, indexer=name, **given) for name in names}
+    return {name: writer({**P5, "tasks": {"sequential": 6.0}}, **{**given, "indexer": name}) for name in names}
 
 
 ML_100K = Cell(
@@ -37,7 +37,7 @@ BEAUTY = Cell(
     name="beauty",
     setting=settings.BEAUTY,
     shows="The order of spellings, once none of them tells what comes next.",
-    models={**BESIDE, **rows()},
+    models={**BESIDE, **rows(**MINI)},
     columns=COLUMNS,
     parts=PARTS,
     expectations=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tastemaker.systems.p5 import BESIDE, COLUMNS, P5, PARTS, QUICK, SMALL, writer
+from tastemaker.systems.p5 import BESIDE, COLUMNS, MINI, P5, PARTS, QUICK, SMALL, writer
 from tastemaker.systems.reproduction import Beats, Cell, System, Trial, settings, shipped
 
 POD: Final[Mapping[str, Any]] = {**P5, "soft_prompts": 3}
@@ -43,7 +43,7 @@ BEAUTY = Cell(
     name="beauty",
     setting=settings.BEAUTY,
     shows="What learnt vectors add, with words to be distilled and without.",
-    models={**BESIDE, **rows()},
+    models={**BESIDE, **rows(**MINI)},
     columns=COLUMNS,
     parts=PARTS,
     expectations=[

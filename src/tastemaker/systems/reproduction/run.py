@@ -13,6 +13,7 @@ from tastemaker.core.errors import AssetError, DataError, TastemakerError
 from tastemaker.core.run import Run
 from tastemaker.data import Dataset, Split, joined, load_dataset, make_split
 from tastemaker.data.assets import cache_folder
+from tastemaker.data.fewer import some_people
 from tastemaker.data.folder import read_folder
 from tastemaker.data.sources.registry import SOURCES
 from tastemaker.evaluation import compare
@@ -124,7 +125,7 @@ def check_cell(system: System, cell: Cell, bench: Bench) -> tuple[list[str], lis
 
 def _ready(cell: Cell, bench: Bench) -> _Ready:
     setting, run = cell.setting, replace(bench.run, seed=cell.seeds[0])
-    dataset = dataset_of(setting.source, bench, run)
+    dataset = some_people(dataset_of(setting.source, bench, run), setting.people, run)
     if not setting.refit:
         split, choosing = make_split(dataset, setting.protocol, run=run, **setting.knobs), None
     else:

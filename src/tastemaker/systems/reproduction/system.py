@@ -53,6 +53,7 @@ class Setting:
         source: Name of a data source.
         protocol: Name of a split.
         knobs: Its knobs.
+        people: The share of the people who are drawn before all else, for what would take too long with everybody.
         ks: Cut-offs; the first is the headline's.
         candidates: What is ranked, see `tastemaker.evaluation.candidates.CANDIDATES`.
         negatives: How many items each answer is ranked among where ``candidates`` are sampled.
@@ -64,6 +65,7 @@ class Setting:
     source: str
     protocol: str
     knobs: Mapping[str, Any] = field(default_factory=dict)
+    people: float = 1.0
     ks: Sequence[int] = (10,)
     candidates: str = "all"
     negatives: int = NEGATIVES
