@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.clock import from_microseconds
+from tastemaker.core.query import NO_TIME
 from tastemaker.core.run import Run
 from tastemaker.data import Dataset, load_dataset
 from tastemaker.engine.interests import Interests
@@ -37,6 +38,15 @@ from tastemaker.store.ports import NewEvent, StoredEvent
 
 ITEMS, DIM, EVENTS, HISTORY = 5_000, 64, 1_000, 200
 MOST_PERSON_US, MOST_EVENT_US, MOST_REBUILD_MS = 50.0, 50.0, 50.0
+
+
+def with_times(dataset: Dataset) -> Dataset:
+    """Return the data set without the events whose time is unknown: of them nobody can say who came before whom."""
+    known = dataset.sequences.timestamps != NO_TIME
+    if known.all():
+        return dataset
+    print(f"{dataset.name}: {(~known).sum():,} of {len(known):,} events have no time and are left out", flush=True)
+    return dataset.where(known)
 
 
 def since_of(dataset: Dataset, share: float) -> int:
@@ -193,7 +203,7 @@ def main() -> None:
         return
     run = Run(threads=asked.threads)
     with run.limited():
-        dataset = load_dataset(asked.source, asked.data)
+        dataset = with_times(load_dataset(asked.source, asked.data))
         started = time.process_time()
         experiment(dataset, asked.share, asked.per_user, asked.dimensions, run)
         print(f"{time.process_time() - started:.0f} s of the processor")

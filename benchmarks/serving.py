@@ -47,7 +47,7 @@ K: Final = 10
 DIMENSIONS: Final = 64
 FULL: Final = b'"degraded":[]'
 LEAST_SINGLES, LEAST_BATCHED, BATCH = 1_000.0, 20_000.0, 100
-MOST_RATIO, MOST_MILLION_MB = 2.0, 4_000.0
+MOST_RATIO, MOST_MILLION_MB = 3.0, 2_000.0
 QUICK: Final = 10
 ROUNDS, ALONE, WRITES_READ = 5, 200, 200
 RANDOM = random.Random(0)
@@ -67,7 +67,7 @@ class Case:
         return replace(self, items=self.items // QUICK, rate=self.rate / QUICK)
 
 
-CASES: Final = (Case(10_000, 500, 15), Case(100_000, 300, 20, most_ready_s=10))
+CASES: Final = (Case(10_000, 500, 15), Case(100_000, 300, 20, most_ready_s=3))
 MILLION: Final = Case(1_000_000, 10)
 
 

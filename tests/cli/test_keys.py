@@ -60,7 +60,9 @@ def test_a_key_opens_a_server_over_the_same_store(keys: Callable[..., Any]) -> N
         headers = Headers({"x-api-key": out.strip()})
         match = TOKEN.fullmatch(out.strip())
         assert match is not None
-        assert [ring.check(headers, scope) for scope in ("read", "events")] == [match[1]] * 2
+        assert [key and key.key_id for key in (ring.check(headers, scope) for scope in ("read", "events"))] == [
+            match[1]
+        ] * 2
         with pytest.raises(KeyTooNarrow):
             ring.check(headers, "people")
     finally:
@@ -101,3 +103,16 @@ def test_the_store_is_the_configured_one_or_the_named_one(keys: Callable[..., An
     assert (tmp_path / "kept" / "here").is_dir()
     assert (tmp_path / "there").is_dir()
     assert len(json.loads(keys("list", "--json")[1])["keys"]) == 1
+
+
+def test_a_key_for_signed_users_comes_with_the_secret_that_signs(keys: Callable[..., Any]) -> None:
+    code, out, err = keys("create", "--signed-users")
+    token, secret = out.split()
+    assert code == 0
+    assert TOKEN.fullmatch(token)
+    assert re.fullmatch("tms_[0-9a-f]{64}", secret)
+    assert "stays on your server" in err
+    made = json.loads(keys("create", "--signed-users", "--scope", "read", "--json")[1])
+    assert (made["scopes"], made["signed_users"]) == (["read"], True)
+    assert made["signing_secret"] not in keys("list", "--json")[1]
+    assert keys("create", "--signed-users", "--scope", "admin")[0] != 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tastemaker.cli.settings import Settings, load_settings, template
+from tastemaker.cli.settings import ServeSettings, Settings, load_settings, template
 from tastemaker.core.errors import ConfigError
 
 Run = Callable[..., Any]
@@ -122,7 +122,7 @@ def test_the_template_is_valid_and_says_nothing_but_defaults() -> None:
 def test_every_line_of_the_template_is_valid_when_it_is_used() -> None:
     used = "\n".join(line[2:] if " = " in line else line for line in template().splitlines())
     settings = Settings.model_validate(tomllib.loads(used))
-    assert settings.serve == Settings().serve
+    assert settings.serve == ServeSettings(hosts=["shop.example"], backups="backups")
     assert settings.evaluate.models == ["ladder"]
 
 

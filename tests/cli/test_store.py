@@ -151,6 +151,7 @@ def test_a_person_is_erased_with_a_receipt(filled: Run) -> None:
         "served": 0,
         "state": 0,
         "profile": 1,
+        "jobs": 0,
         "events": 3,
         "aliases": 0,
     }

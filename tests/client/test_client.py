@@ -162,7 +162,7 @@ def test_a_client_that_may_not_send_is_not_made() -> None:
 
 def test_both_clients_have_the_same_methods_with_words_of_their_own() -> None:
     endpoints = {name: value for name, value in vars(Endpoints).items() if isinstance(value, Endpoint)}
-    assert len(endpoints) == 23
+    assert len(endpoints) == 31
     for name, endpoint in endpoints.items():
         assert endpoint.__doc__, name
         for client in (Spy(httpx.Response(200)).client(), AsyncClient("http://shop")):

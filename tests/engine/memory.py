@@ -248,6 +248,8 @@ class MemoryJobs:
 
     def __init__(self) -> None:
         self.kept: dict[int, Job] = {}
+        self.last = 0
+        self.now = 0
         self.unique: dict[int, str | None] = {}
         self._lock = threading.Lock()
 
@@ -259,7 +261,7 @@ class MemoryJobs:
             for number, job in self.kept.items():
                 if unique and self.unique[number] == unique and job.state in ("waiting", "running"):
                     return number
-            number = len(self.kept) + 1
+            number = self.last = self.last + 1
             self.kept[number] = Job(number, kind, payload, "waiting", 0, run_at)
             self.unique[number] = unique
             return number
@@ -293,12 +295,14 @@ class MemoryJobs:
             plain = json.loads(json.dumps(result, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise DataError(str(error)) from error
-        return self._end(job_id, worker, state="done", result=plain, leased_until=None)
+        return self._end(job_id, worker, state="done", result=plain, leased_until=None, ended=self.now)
 
     def fail(self, job_id: int, worker: str, error: str, *, retry_at: int | None) -> bool:
         state = "failed" if retry_at is None else "waiting"
         changes: dict[str, Any] = {"state": state, "result": {"error": error}, "leased_until": None}
-        return self._end(job_id, worker, **changes, **({} if retry_at is None else {"run_at": retry_at}))
+        return self._end(
+            job_id, worker, **changes, **({"ended": self.now} if retry_at is None else {"run_at": retry_at})
+        )
 
     def _end(self, job_id: int, worker: str, **changes: Any) -> bool:
         with self._lock:
@@ -313,6 +317,24 @@ class MemoryJobs:
     def newest(self, kind: str | None = None, limit: int = 100) -> list[Job]:
         found = [job for job in reversed(self.kept.values()) if kind in (None, job.kind)]
         return found[:limit]
+
+    def cancel(self, job_id: int) -> bool:
+        with self._lock:
+            job = self.kept.get(job_id)
+            if job is None or job.state in ("done", "failed"):
+                return False
+            self._change(job, state="failed", result={"error": "cancelled"}, leased_until=None, ended=self.now)
+            return True
+
+    def erase(self, job_ids: Sequence[int]) -> int:
+        return self._without({number for number in job_ids if self.kept[number].state != "running"})
+
+    def erase_before(self, at: int) -> int:
+        return self._without({number for number, job in self.kept.items() if job.ended is not None and job.ended < at})
+
+    def _without(self, numbers: set[int]) -> int:
+        self.kept = {number: job for number, job in self.kept.items() if number not in numbers}
+        return len(numbers)
 
 
 class MemoryNotes:

@@ -96,8 +96,22 @@ def test_old_lists_go_and_newer_ones_stay(store: MemoryTenant) -> None:
     for days in (0, 29, 30, 31, 400):
         at = to_microseconds(NOW - timedelta(days=days))
         store.served.submit([Served(recommendation_id=f"{days}", user_id="a", scenario="home", at=at, item_ids=("x",))])
-    assert Clean(store, days=30, clock=lambda: NOW)(JOB, NEVER) == {"served": 2, "models": 0}
+    assert Clean(store, days=30, clock=lambda: NOW)(JOB, NEVER) == {
+        "served": 2,
+        "models": 0,
+        "jobs": 0,
+    }
     assert [served.recommendation_id for _, served in store.served.scan()] == ["0", "29", "30"]
+
+
+def test_jobs_that_ended_long_ago_go(store: MemoryTenant) -> None:
+    numbers = [store.jobs.enqueue("train", {}, run_at=0) for _ in range(3)]
+    for number, days in zip(numbers[:2], (29, 31), strict=True):
+        store.queue.now = to_microseconds(NOW - timedelta(days=days))
+        store.jobs.lease(["train"], "w", now=0, until=1)
+        store.jobs.finish(number, "w", {})
+    assert Clean(store, clock=lambda: NOW)(JOB, NEVER)["jobs"] == 1
+    assert [job.job_id for job in store.jobs.newest()] == [numbers[2], numbers[0]]
 
 
 def test_old_models_go(store: MemoryTenant, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tastemaker.data import Dataset
 from tastemaker.engine.erasure import ERASURES, erase_person, export_person
 from tastemaker.engine.frozen import FrozenQueries
 from tastemaker.engine.intake import take_in
-from tastemaker.engine.registry import Registry
+from tastemaker.engine.registry import Registry, described
 from tastemaker.models import Popularity
 from tastemaker.store import open_store
 from tastemaker.store.ports import NewEvent, Served, Snapshot, TenantStore
@@ -103,6 +104,7 @@ def test_who_is_erased_is_nowhere_any_more(full: TenantStore) -> None:
         "served": 1,
         "state": 1,
         "profile": 1,
+        "jobs": 0,
         "events": 4,
         "aliases": 0,
     }
@@ -143,12 +145,25 @@ def test_a_second_time_there_is_nothing_to_take_away(full: TenantStore) -> None:
 
 def test_what_the_ports_cannot_take_away_is_said(full: TenantStore) -> None:
     number = full.jobs.enqueue("mail", {"note": f"for {ANNA}!"}, run_at=0)
+    assert full.jobs.lease(["mail"], "w", now=0, until=1) is not None
     receipt = erase_person(full, ANNA, now=NOW)
     assert receipt["complete"] is False
     assert receipt["left"] == [
-        f"jobs.{number}: its payload or result names them",
+        f"jobs.{number}: it runs, and its payload or result names them",
         "jobs.payload: a value has the name in it",
     ]
+
+
+def test_jobs_that_name_somebody_go_with_them_unless_they_run(full: TenantStore) -> None:
+    ended = full.jobs.enqueue("mail", {"to": "everybody"}, run_at=0)
+    full.jobs.lease(["mail"], "w", now=0, until=1)
+    full.jobs.finish(ended, "w", {"sent": [f"to {ANNA}", BEN]})
+    full.jobs.enqueue("mail", {"to": ANNA}, run_at=0, unique=f"mail for {ANNA}")
+    others = full.jobs.enqueue("mail", {"to": "somebody else"}, run_at=0)
+    receipt = erase_person(full, ANNA, now=NOW)
+    assert (receipt["removed"]["jobs"], receipt["left"]) == (2, [])
+    assert [job.job_id for job in full.jobs.newest()] == [others]
+    assert full.holds(ANNA) == []
 
 
 def test_a_long_name_is_looked_for_in_every_value(full: TenantStore) -> None:
@@ -190,6 +205,12 @@ def test_models_that_were_fitted_on_their_events_are_listed(store: MemoryTenant,
     assert before not in said
     assert early not in said
     assert receipt["to_do"][0].startswith("2 models were, or may have been, fitted on their events, the live one among")
+    registry = Registry(store)
+    assert registry.stale() == {seen: 1, unknown: 1}
+    stale = [described(each, None, registry.stale())["erased_since"] for each in registry.models()]
+    assert stale == [0, 0, 1, 1]
+    erase_person(store, BEN, now=NOW)
+    assert registry.stale() == {before: 1, early: 1, seen: 2, unknown: 2}
 
 
 def test_who_did_nothing_is_in_no_model(store: MemoryTenant, tmp_path: Path) -> None:
@@ -224,6 +245,12 @@ def test_an_intake_that_is_under_way_may_bring_them_back(store: MemoryTenant) ->
     receipt = erase_person(store, "u001", now=NOW)
     assert receipt["complete"] is False
     assert "is not wholly taken in" in receipt["left"][0]
+
+
+def test_erasures_at_once_are_all_counted(store: MemoryTenant) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: erase_person(store, f"u{number}", now=NOW), range(64)))
+    assert store.notes.get(ERASURES) == 128
 
 
 def test_a_fit_can_tell_that_somebody_was_erased_meanwhile(store: MemoryTenant) -> None:

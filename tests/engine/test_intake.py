@@ -17,6 +17,7 @@ from tastemaker.core.tenant import Tenant
 from tastemaker.data import Catalogue, Dataset, Users
 from tastemaker.data.catalogue import Relations
 from tastemaker.engine.intake import Taken, dataset_of, take_in
+from tastemaker.engine.shop import Shop
 from tastemaker.store import open_store
 from tastemaker.testing import small_shop
 
@@ -158,6 +159,46 @@ def test_it_is_the_same_in_sqlite(tmp_path: Path) -> None:
     assert back.users is not None
     assert back.users.profile("u001") == {"age": 40}
     assert back.catalogue.item("i001") == shop.catalogue.item("i001")
+
+
+# -- rows that the catalogue cannot take ---------------------------------------------------------------------------
+
+
+def stocked(stock: list[object]) -> Dataset:
+    ids = [f"i{number}" for number in range(len(stock))]
+    items = pl.DataFrame({"item_id": ids, "title": ids, "stock": stock}, strict=False)
+    return Dataset.of(pl.DataFrame({"user_id": ["a"] * len(ids), "item_id": ids}), Catalogue(items), name="stocked")
+
+
+def test_a_row_that_the_catalogue_refuses_is_set_aside_and_named(store: MemoryTenant) -> None:
+    taken = take_in(stocked(["12", "many", "", "3.5", "nan"]), store, RUN)
+    assert (taken.items, taken.set_aside) == (3, 2)
+    assert taken.wrong == (
+        "'stock' of item 'i1' is 'many', and must be a number",
+        "'stock' of item 'i4' is 'nan', and must be a number",
+    )
+    assert "2 items were set aside, the first because 'stock' of item 'i1'" in taken.sentence()
+    assert {item: row.get("stock") for item, row in store.item_rows.rows.items()} == {"i0": 12.0, "i2": None, "i3": 3.5}
+    assert len(Shop.of_records(store.items)) == 3
+
+
+def test_a_row_that_does_not_fit_what_is_stored_is_set_aside(store: MemoryTenant) -> None:
+    store.items.put({"old": {"size": 40}})
+    items = pl.DataFrame({"item_id": ["a", "b"], "size": ["large", None]})
+    taken = take_in(Dataset.of(pl.DataFrame({"user_id": ["u"], "item_id": ["a"]}), Catalogue(items)), store, RUN)
+    assert taken.wrong == ("'size' of item 'a' is 'large', and must be a number",)
+    assert set(store.item_rows.rows) == {"old", "b"}
+
+
+def test_what_was_set_aside_before_an_interruption_is_still_told(store: MemoryTenant) -> None:
+    shop = stocked(["many", "1", "2"])
+    store.log.fail_after = 0
+    with pytest.raises(StorageError):
+        take_in(shop, store, RUN, batch=1)
+    store.log.fail_after = None
+    taken = take_in(shop, store, RUN, batch=1)
+    assert (taken.items, taken.set_aside) == (0, 1)
+    assert "'i0'" in taken.wrong[0]
 
 
 # -- once ---------------------------------------------------------------------------------------------------------

@@ -385,6 +385,32 @@ def test_memory_is_bounded_as_well() -> None:
     assert 1 < len(shop.people) < 30
 
 
+def test_memory_is_bounded_whatever_people_do_without_being_asked_for() -> None:
+    shop = Shop(most_bytes=150_000)
+    users = [f"u{number}" for number in range(20)]
+    for user in users:
+        shop.person(user)
+    for number in range(100):
+        for user in users:
+            shop.do(user, f"i{number}")
+            assert shop.people.nbytes <= 150_000
+    assert 1 <= len(shop.people) < 20
+    for user in users:
+        assert [event.item_id for event in shop.person(user).history] == [f"i{number}" for number in range(100)]
+
+
+def test_more_people_than_fit_are_told_of_and_none_is_lost() -> None:
+    shop = Shop(most_people=3)
+    users = [f"u{number}" for number in range(10)]
+    for item in "abc":
+        for user in users:
+            shop.person(user)
+            shop.do(user, item)
+            assert len(shop.people) <= 3
+    for user in users:
+        assert [event.item_id for event in shop.person(user).history] == ["a", "b", "c"]
+
+
 def test_the_estimate_of_memory_follows_what_is_held() -> None:
     shop = Shop()
     shop.person()
@@ -525,6 +551,25 @@ def test_what_is_told_while_somebody_is_read_from_the_log_is_not_lost() -> None:
     shop.store.events.while_reading = meanwhile
     live = _said(shop.person())
     assert [event.item_id for event in live["history"]] == ["a", "b"]
+    shop.open()
+    assert _said(shop.person()) == live
+
+
+def test_somebody_of_whom_very_much_is_told_while_they_are_read_is_read_again() -> None:
+    shop = Shop()
+    shop.do("ann", "a")
+    reads: list[None] = []
+
+    def meanwhile() -> None:
+        reads.append(None)
+        if len(reads) == 1:
+            for number in range(1_100):
+                shop.do("ann", f"i{number}")
+
+    shop.store.events.while_reading = meanwhile
+    live = _said(shop.person())
+    assert len(reads) > 1
+    assert live["history"][-1].item_id == "i1099"
     shop.open()
     assert _said(shop.person()) == live
 

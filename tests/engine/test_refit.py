@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,14 @@ from tests.engine.memory import MemoryTenant
 
 from tastemaker.core.clock import system_clock
 from tastemaker.core.run import Run
-from tastemaker.engine.erasure import ERASURES
+from tastemaker.engine.erasure import ERASURES, erase_person
 from tastemaker.engine.frozen import FrozenQueries
 from tastemaker.engine.intake import take_in
 from tastemaker.engine.refit import Plan, Refit
 from tastemaker.engine.registry import Registry
 from tastemaker.engine.worker import Interrupted, JobError, Worker
 from tastemaker.models import SequentialRules
-from tastemaker.store.ports import Job, NewEvent
+from tastemaker.store.ports import Artefact, Job, NewEvent, Row
 from tastemaker.testing import small_shop
 
 NEVER = threading.Event()
@@ -139,6 +140,7 @@ def test_the_process_gets_the_plan_the_data_and_its_own_threads(
     assert kept == [
         {
             "last_offset": 480,
+            "erasures": None,
             "model": "bias",
             "tables": {"popularity": {}},
             "protocol": "global-time",
@@ -306,6 +308,41 @@ def test_a_model_of_somebody_who_was_erased_meanwhile_is_thrown_away(
     assert list(tmp_path.glob("job-*")) == []
     doing._fit = fit  # type: ignore[method-assign]
     assert doing(own, NEVER)["promoted"] is True
+
+
+def test_a_model_that_is_registered_while_somebody_is_erased_is_not_kept(
+    filled: MemoryTenant, tmp_path: Path, model: Path
+) -> None:
+    doing = refit(filled, tmp_path, FITS, model)
+    put = filled.folders.put
+    receipts: list[Mapping[str, Any]] = []
+
+    def erased_meanwhile(kind: str, folder: Path, facts: Row) -> Artefact:
+        receipts.append(erase_person(filled, "u001", now=system_clock()))
+        return put(kind, folder, facts)
+
+    filled.folders.put = erased_meanwhile  # type: ignore[method-assign]
+    own = job(filled)
+    error = failed(doing, own)
+    assert (error.again, receipts[0]["models"]) == (True, [])
+    assert Registry(filled).models() == []
+    filled.folders.put = put  # type: ignore[method-assign]
+    assert doing(own, NEVER)["events"] == 480
+    assert Registry(filled).stale() == {}
+
+
+def test_what_an_attempt_learnt_of_somebody_who_was_erased_since_is_not_gone_on_with(
+    filled: MemoryTenant, tmp_path: Path, model: Path
+) -> None:
+    mark = "os.makedirs(folder + '/training', exist_ok=True)\nopen(folder + '/training/checkpoint', 'a')\n"
+    crash = HEAD + mark + "sys.exit(1)\n"
+    own = job(filled)
+    assert failed(refit(filled, tmp_path, crash), own).again
+    assert (tmp_path / f"job-{own.job_id}" / "training" / "checkpoint").exists()
+    erase_person(filled, "u001", now=system_clock())
+    look = FITS + "json.dump({'seconds': 1, 'went on': os.path.exists(folder + '/training')}, "
+    result = refit(filled, tmp_path, look + "open(folder + '/facts.json', 'w'))\n", model)(own, NEVER)
+    assert Registry(filled).find(result["artefact_id"]).facts["went on"] is False
 
 
 def test_a_worker_tries_a_crashed_fit_again(filled: MemoryTenant, tmp_path: Path, model: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from tests.engine.memory import MemoryTenant
 
 from tastemaker import __version__
-from tastemaker.core.errors import ModelError, ModelFormatError
+from tastemaker.core.errors import ModelError, ModelFormatError, StorageError
 from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Recommendations
 from tastemaker.core.run import Run
@@ -19,7 +21,7 @@ from tastemaker.data import Dataset
 from tastemaker.engine import trial
 from tastemaker.engine.frozen import FrozenQueries
 from tastemaker.engine.intake import dataset_of, take_in
-from tastemaker.engine.registry import Registry, described
+from tastemaker.engine.registry import Registry, described, lineage_of
 from tastemaker.engine.trial import Verdict
 from tastemaker.models import ItemKNN, Popularity, SequentialRules
 from tastemaker.store.ports import Artefact
@@ -118,6 +120,23 @@ def test_a_registered_model_says_where_it_comes_from(registry: Registry, shop: D
     }
 
 
+def test_the_lineage_of_what_answers_names_its_version_and_when_it_was_made(
+    registry: Registry, shop: Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    Popularity().fit(shop).save(folder)
+    artefact = registry.register(folder, {})
+    assert lineage_of(artefact) == {"version": artefact.artefact_id, "model_created": artefact.created}
+    config = folder / "config.json"
+    os.utime(config, (1_700_000_000, 1_700_000_000))
+    assert lineage_of(folder) == {
+        "version": hashlib.sha256(config.read_bytes()).hexdigest(),
+        "model_created": 1_700_000_000_000_000,
+    }
+    with pytest.raises(StorageError, match="cannot be read"):
+        lineage_of(tmp_path / "nothing")
+
+
 def test_what_is_no_whole_model_is_not_registered(registry: Registry, shop: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError):
         registry.register(tmp_path, {})
@@ -143,6 +162,7 @@ def test_a_model_in_words_is_its_id_and_its_lineage(store: MemoryTenant, registr
         "artefact_id": one.artefact_id,
         "created": one.created,
         "live": True,
+        "erased_since": 0,
         "model": "one",
         "events": 3,
     }

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tastemaker.core.clock import MICROSECONDS_PER_DAY
 from tastemaker.core.tenant import Tenant
@@ -97,3 +100,62 @@ def test_an_item_that_came_later_has_room(shelf: Shelf) -> None:
     shelf.put({f"n{number}": {} for number in range(3000)})
     wanted.add(np.asarray([2999], np.int32), np.asarray([1.0]), np.asarray([NOW], dtype=np.int64))
     assert wanted()[2999] == 1
+
+
+def test_what_is_kept_names_the_events_that_it_counts_whatever_comes_meanwhile(
+    shelf: Shelf, store: TenantStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.events.append([event(1, "a", 0)])
+    wanted = Wanted(shelf)
+    wanted.load(store)
+    counted = wanted._add
+
+    def keep_as_soon_as_it_is_counted(*given: NDArray[Any]) -> None:
+        counted(*given)
+        keeper.start()
+        # Long enough for one that waits for nothing; what waits for the lock ends afterwards.
+        keeper.join(0.2)
+
+    keeper = Thread(target=wanted.keep, args=(store,))
+    monkeypatch.setattr(wanted, "_add", keep_as_soon_as_it_is_counted)
+    store.events.append([event(2, "b", 0)])
+    wanted.take(store.events.after(1))
+    keeper.join()
+    again = Wanted(shelf)
+    again.load(store)
+    np.testing.assert_allclose(again()[:2], [1, 1])
+
+
+def test_events_that_two_threads_tell_in_the_wrong_order_are_all_counted(shelf: Shelf, store: TenantStore) -> None:
+    store.events.append([event(number, item, 0) for number, item in enumerate("abc")])
+    first, second, third = store.events.after(0)
+    wanted = Wanted(shelf)
+    wanted.take([first, third])
+    wanted.keep(store)
+    wanted.take([second])
+    np.testing.assert_allclose(wanted()[:3], [1, 1, 1])
+    again = Wanted(shelf)
+    again.load(store)
+    np.testing.assert_allclose(again()[:3], [1, 1, 1])
+    assert again.offset == 3
+
+
+def test_what_an_earlier_version_kept_is_taken_back(shelf: Shelf, store: TenantStore) -> None:
+    store.events.append([event(1, "a", 0), event(2, "b", 0)])
+    kept = Wanted(shelf)
+    kept.take(store.events.after(0, 1))
+    kept.keep(store)
+    note = store.notes.get("wanted")
+    store.notes.put("wanted", {**{name: value for name, value in note.items() if name != "beyond"}, "offset": 1})
+    again = Wanted(shelf)
+    again.load(store)
+    np.testing.assert_allclose(again()[:2], [1, 1])
+
+
+def test_an_event_that_is_told_again_long_after_counts_once(shelf: Shelf, store: TenantStore) -> None:
+    store.events.append([event(number, "a", 0) for number in range(5_000)])
+    wanted = Wanted(shelf)
+    for start in range(0, 5_000, 500):
+        wanted.take(store.events.after(start, 500))
+    wanted.take(store.events.after(0))
+    np.testing.assert_allclose(wanted()[0], 5_000)

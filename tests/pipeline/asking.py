@@ -21,7 +21,7 @@ from tastemaker.models import storage
 from tastemaker.models.base import DenseRecommender, Scores
 from tastemaker.pipeline.shelf import Shelf
 from tastemaker.pipeline.slate import Slate
-from tastemaker.pipeline.stage import Context, Person
+from tastemaker.pipeline.stage import Chance, Context, Person
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BRANDS: Final = ("anvil", "bodkin", "chisel")
@@ -50,9 +50,7 @@ def shop(n: int = 12) -> Shelf:
 def asked(shelf: Shelf, person: Person | None = None, *, seed: int = 0, **query: Any) -> Context:
     """Return a request."""
     deadline, clock = query.pop("deadline_at", None), query.pop("clock", None)
-    context = Context(
-        Query(**{"history": (), "now": NOW, **query}), person or Person(), shelf, NOW, np.random.default_rng(seed)
-    )
+    context = Context(Query(**{"history": (), "now": NOW, **query}), person or Person(), shelf, NOW, Chance(seed))
     context.deadline = deadline
     if clock is not None:
         context.clock = clock

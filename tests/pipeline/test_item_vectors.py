@@ -54,6 +54,15 @@ def test_vectors_that_do_not_fit_are_refused(vectors: list[list[float]]) -> None
         ItemVectors(2).put(numbers(0), vectors)
 
 
+def test_the_first_vectors_may_say_how_long_all_are_and_another_table_may_take_their_place() -> None:
+    table = ItemVectors()
+    assert (table.dim, table.take(numbers(0)).shape) == (0, (1, 0))
+    table.put(numbers(1), [[0.0, 2.0]])
+    assert (table.dim, table.take(numbers(0, 1)).tolist()) == (2, [[0, 0], [0, 1]])
+    table.become(ItemVectors.of([[3.0, 0.0, 0.0]]))
+    assert (table.dim, table.take(numbers(0, 1)).tolist()) == (3, [[1, 0, 0], [0, 0, 0]])
+
+
 @settings(max_examples=40)
 @given(st.integers(0, 1000), st.floats(0, 1), st.integers(1, 8))
 def test_a_search_is_that_of_all_products(seed: int, share: float, n: int) -> None:

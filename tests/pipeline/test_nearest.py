@@ -53,6 +53,11 @@ def test_whoever_is_drawn_to_nothing_gets_nothing() -> None:
     assert len(Nearest("other", INDEX)(Slate.empty(), asked(shop(6), drawn((0,), (1,))))) == 0
 
 
+def test_a_space_that_is_still_empty_says_so() -> None:
+    found = Nearest("taste", ItemVectors())(Slate.empty(), asked(shop(6), drawn((0,), (1,))))
+    assert (len(found), found.degraded) == (0, ("no item has a vector in 'taste' yet",))
+
+
 @pytest.mark.parametrize("exclude_seen", [True, False])
 def test_similar_items_by_vectors_are_never_the_items_themselves(exclude_seen: bool) -> None:
     context = asked(shop(6), items=("i0", "i2", "nowhere"), exclude_seen=exclude_seen, k=3)

@@ -20,7 +20,7 @@ from tastemaker.pipeline.item_vectors import ItemVectors
 from tastemaker.pipeline.nearest import Nearest, SimilarTo
 from tastemaker.pipeline.pipeline import Pipeline
 from tastemaker.pipeline.ranking import Rank
-from tastemaker.pipeline.retrievers import Among, FromModel, Given, Latest, Popular
+from tastemaker.pipeline.retrievers import Among, FromModel, Latest, Popular
 from tastemaker.pipeline.rules import Boost, Bury, Fresh, Pin, Promote, Quota
 from tastemaker.pipeline.slate import Slate
 from tastemaker.pipeline.stage import Context, Person, Stage
@@ -230,7 +230,6 @@ STAGES: list[Stage] = [
     FromModel(falling(7)),
     Latest(4),
     Popular(np.arange(N)[::-1]),
-    Given(),
     Nearest("taste", VECTORS, 6),
     SimilarTo(VECTORS, 4),
     Among('brand = "bodkin"', Latest(2)),
@@ -309,6 +308,14 @@ def test_a_quota_at_the_end_holds_in_the_answer(stages: list[Stage], most: int, 
     found = Pipeline([*stages, Quota("categories", most)])(asked(SHELF, seed=seed, k=k))
     names = [name for item in found.items.tolist() for name in row(item)["categories"]]
     assert all(names.count(name) <= most for name in names)
+
+
+def test_a_rule_holds_among_what_is_there_though_a_stage_invents_items() -> None:
+    stages: list[Stage] = [Does("invents", invents), Among('brand = "bodkin"', Latest(2)), Quota("categories", 1)]
+    found = Pipeline(stages)(asked(SHELF, k=2))
+    names = [name for item in found.items.tolist() for name in row(item)["categories"]]
+    assert len(names) == len(set(names))
+    assert not any("left out" in note for note in found.degraded)
 
 
 def test_pins_stand_where_they_were_pinned_where_nothing_else_names_candidates() -> None:

@@ -14,7 +14,7 @@ from tastemaker.core.recommendations import Recommendations
 from tastemaker.core.recommender import Capabilities
 from tastemaker.models import LearnedFusion, Popularity, SequentialRules
 from tastemaker.pipeline.allowed import Asked
-from tastemaker.pipeline.retrievers import Among, FromModel, Given, Latest, Popular, Searched
+from tastemaker.pipeline.retrievers import Among, FromModel, Latest, Popular, Searched
 from tastemaker.pipeline.shelf import Shelf
 from tastemaker.pipeline.slate import Slate
 from tastemaker.pipeline.stage import Person
@@ -134,10 +134,10 @@ def test_a_search_without_vectors_says_so(search: TextSearch) -> None:
     assert "searched by words alone" in found.degraded[0]
 
 
-def test_given_candidates_come_without_an_order_of_their_own() -> None:
-    found = Given()(Slate.empty(), asked(shop(4), candidates={"i3", "i1", "nowhere"}))
-    assert found.items.tolist() == [1, 3]
-    assert found.scores.tolist() == [0, 0]
+def test_a_search_of_other_items_in_another_order_names_those_that_are_there() -> None:
+    other = TextSearch(["nowhere", "i2", "i0"], ["a red sail", "a red ball", "a red kite"])
+    found = Searched(other, by="words")(Slate.empty(), asked(shop(3), text="kite red"))
+    assert found.items.tolist() == [0, 2]
 
 
 def test_another_source_can_be_asked_for_a_kind_alone() -> None:
@@ -178,3 +178,9 @@ def test_a_model_names_the_best_of_what_is_left(scores: list[int], hidden: froze
     left = sorted((-score, item) for item, score in enumerate(scores) if item not in hidden)
     assert found.scores.tolist() == [-score for score, _ in left[:n]]
     assert not set(found.items.tolist()) & hidden
+
+
+@pytest.mark.parametrize(("k", "n", "named"), [(2, 10, 5), (2, 4, 4), (9, 4, 9)])
+def test_a_model_that_is_the_whole_pipeline_names_few_more_than_are_asked_for(k: int, n: int, named: int) -> None:
+    found = FromModel(falling(), n, spare=3)(Slate.empty(), asked(shop(), k=k))
+    assert found.items.tolist() == list(range(named))

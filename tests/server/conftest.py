@@ -55,7 +55,10 @@ def engine(request: pytest.FixtureRequest, shop: Dataset) -> Engine:
     model: DenseRecommender = SequentialRules()
     if request.param == "fusion":
         model = Fusion({"rules": SequentialRules(), "words": ContentKNN()})
-    return Engine(model.fit(shop), shop)
+    engine = Engine(model.fit(shop), shop)
+    engine.texts.start()
+    assert engine.texts.wait(60)
+    return engine
 
 
 def connect(engine: Engine, **more: Any) -> TestClient:

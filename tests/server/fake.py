@@ -14,13 +14,14 @@ from tests.server import conftest
 from tests.server.moment import NOW
 
 from tastemaker.core.clock import to_microseconds
-from tastemaker.core.errors import BusyError, DataError, QueryError, UnknownItemError, UnknownUserError
+from tastemaker.core.errors import BusyError, DataError, NotReadyError, QueryError, UnknownItemError, UnknownUserError
 from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.data import Dataset
 from tastemaker.engine import Engine
 from tastemaker.models import Popularity
 from tastemaker.pipeline.stage import Step
+from tastemaker.retrieval import Hit, SearchAnswer
 from tastemaker.store.ports import Key, NewEvent, Receipt, Served
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class LiveShop:
         handed_in: Is set by `submit`.
         held: Futures of `submit` are kept here and not finished, while this is a list.
         busy: Whether `submit` refuses.
+        building: Whether `search_texts` refuses.
+        warmed: Whether `warm` was called.
         asked: Every query so far, with what else was asked for.
     """
 
@@ -96,6 +99,7 @@ class LiveShop:
         self.held: list[tuple[Future[list[Receipt]], list[Receipt]]] | None = None
         self.handed_in = threading.Event()
         self.busy = False
+        self.building = self.warmed = False
         self.asked: list[tuple[Query, dict[str, Any]]] = []
 
     # -- reading
@@ -146,6 +150,18 @@ class LiveShop:
     def search(self, text: str, limit: int = 10) -> list[dict[str, Any]]:
         fits = [item for item in self.rows if text.lower() in self.title(item).lower()]
         return [{"item_id": item, "title": self.title(item), "categories": []} for item in fits[:limit]]
+
+    def search_texts(self, text: str, k: int = 10, *, by: str = "both") -> SearchAnswer:
+        if self.building:
+            raise NotReadyError("the search is still being made", remedy="Try again in a moment.")
+        said = text.lower().split()
+        held = {item: tuple(word for word in said if word in self.title(item).lower()) for item in self.rows}
+        best = sorted((item for item in held if held[item]), key=lambda item: (-len(held[item]), item))[:k]
+        hits = (Hit(item, 1.0, rank, {"words": rank}, held[item]) for rank, item in enumerate(best, start=1))
+        return SearchAnswer(text, "words", tuple(hits))
+
+    def warm(self) -> None:
+        self.warmed = True
 
     def explain(self, query: Query, item_id: str) -> Contributions:
         self.item(item_id)

@@ -204,6 +204,17 @@ def test_titles_are_searched_with_q(client: TestClient) -> None:
     assert found == {"items": [{"item_id": "i3", "title": "Item 3", "categories": []}]}
 
 
+def test_a_search_that_is_still_being_made_is_to_be_asked_for_again(shop: LiveShop, client: TestClient) -> None:
+    shop.building = True
+    answer = client.get("/v1/search", params={"q": "item 5"})
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "still being made" in answer.json()["detail"]
+    assert client.get("/v1/items", params={"q": "item 5"}).json()["items"][0]["item_id"] == "i5"
+    page = client.get("/", params={"q": "item 5"}, headers={"accept": "text/html"})
+    assert (page.status_code, "Item 5" in page.text) == (200, True)
+
+
 def test_texts_of_a_live_shop_are_searched(client: TestClient) -> None:
     found = client.get("/v1/search", params={"q": "item 5", "by": "words"}).json()
     assert found["items"][0]["item_id"] == "i5"

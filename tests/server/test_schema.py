@@ -30,6 +30,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from tastemaker.engine import Engine
+    from tastemaker.engine.administration import Administration
     from tastemaker.engine.intake import take_in
     from tastemaker.server.limits import Limits
 
@@ -38,7 +39,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         tenant = store.for_tenant(Tenant())
         take_in(dataset, tenant, Run())
         engine = Engine(SequentialRules().fit(dataset), store=tenant)
-        with connect(engine, limits=Limits(1e6)) as client:
+        operator = Administration(store, tenant, backups=tmp_path_factory.mktemp("backups"))
+        with connect(engine, limits=Limits(1e6), administration=operator) as client:
             yield client.app
         engine.flush()
 

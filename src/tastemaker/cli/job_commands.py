@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Work on the store: fitting models 
 KINDS: Final = {
     "train": "fit a model on the log, and make it live if it passes its test",
     "encode": "encode the items' words ahead of time",
-    "clean": "forget lists that were shown long ago, and old models",
+    "clean": "forget lists that were shown long ago, old models, and jobs that ended long ago",
 }
 """What can be put in line by hand."""
 

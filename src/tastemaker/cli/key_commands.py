@@ -37,6 +37,13 @@ def create_key(
     publishable: Annotated[
         bool, typer.Option("--publishable", help="It goes into browsers and apps: read and events at most.")
     ] = False,
+    signed_users: Annotated[
+        bool,
+        typer.Option(
+            "--signed-users",
+            help="As --publishable, and a request acts only for the person whose token, signed by your server, it has.",
+        ),
+    ] = False,
     days: Annotated[
         float | None, typer.Option("--days", min=0, help="For how long it is good; for ever unless said.")
     ] = None,
@@ -44,17 +51,24 @@ def create_key(
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
-    """Make a key. It is shown once and kept nowhere: the store has no more than a hash of it."""
+    """Make a key. It is shown once and kept nowhere: the store has no more than a hash of it.
+
+    With --signed-users the secret comes with it, on a line of its own, with which your server signs tokens of people.
+    """
     from tastemaker.server.keys import PUBLISHABLE, make_key
 
     out = Output(as_json=as_json)
-    key, token = make_key(scope or PUBLISHABLE, name, publishable=publishable, days=days)
+    key, token = make_key(scope or PUBLISHABLE, name, publishable=publishable, signed_users=signed_users, days=days)
     with _keys(store, config) as keys:
         keys.put(key)
     out.print(token)
+    if key.signing is not None:
+        out.print(key.signing)
+        out.note("The second line signs tokens of people: it stays on your server (docs/api.md says how).")
     out.note(f"Key {key.key_id} allows {', '.join(sorted(key.scopes))}. It is not shown again.")
     if as_json:
-        write_json({"key": token, **_shown(key)})
+        secret = {} if key.signing is None else {"signing_secret": key.signing}
+        write_json({"key": token, **secret, **_shown(key)})
 
 
 @app.command("list")
@@ -126,6 +140,7 @@ def _shown(key: Key) -> dict[str, Any]:
         "key_id": key.key_id,
         "name": key.name,
         "scopes": sorted(key.scopes),
+        "signed_users": key.signing is not None,
         "created": day(key.created),
         "expires": day(key.expires),
         "revoked": day(key.revoked),

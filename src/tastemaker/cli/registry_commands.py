@@ -26,14 +26,18 @@ def list_models(
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the models, oldest first, with what each was fitted on and its figures on validation."""
+    """List the models, oldest first, with what each was fitted on and its figures on validation.
+
+    A model is stale if somebody was erased since whose events it was, or may have been, fitted on.
+    """
     from tastemaker.engine.registry import Registry, described
 
     out = Output(as_json=as_json)
     with opened(out, store, config, tenant) as found:
         registry = Registry(found.tenant)
         live = registry.live()
-        rows = [dict(described(artefact, live)) for artefact in registry.models()]
+        stale = registry.stale()
+        rows = [dict(described(artefact, live, stale)) for artefact in registry.models()]
     if as_json:
         write_json({"models": rows})
         return
@@ -50,7 +54,7 @@ def list_models(
         figure = (row.get("validation") or {}).get("ndcg@10")
         cells = (
             row["artefact_id"][:12],
-            "live" if row["live"] else "",
+            " ".join(word for word in ("live" if row["live"] else "", "stale" if row["erased_since"] else "") if word),
             row.get("model", ""),
             _moment(row["created"]),
             f"{row.get('events', 0):,}",

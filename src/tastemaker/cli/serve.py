@@ -48,6 +48,8 @@ def run(work: Workspace, model: Path | None = None) -> None:
     from tastemaker.cli.job_commands import who_does
     from tastemaker.cli.stores import Opened
     from tastemaker.core.tenant import Tenant
+    from tastemaker.engine.administration import Administration
+    from tastemaker.engine.registry import lineage_of
     from tastemaker.engine.upkeep import Upkeep
     from tastemaker.server import run_server
     from tastemaker.server.limits import Limits
@@ -57,8 +59,16 @@ def run(work: Workspace, model: Path | None = None) -> None:
     with work.run.limited(), closing(open_store(chosen.store)) as store:
         tenant = store.for_tenant(Tenant())
         engine = work.live_engine(tenant, model)
-        upkeep = Upkeep(
-            engine, who_does(Opened(work, store, tenant, chosen.store)), f"server, process {os.getpid()}", every=_EVERY
+        engine.lineage = lineage_of(model or Path(work.settings.train.folder))
+        handlers = who_does(Opened(work, store, tenant, chosen.store))
+        upkeep = Upkeep(engine, handlers, f"server, process {os.getpid()}", every=_EVERY)
+        administration = Administration(
+            store,
+            tenant,
+            backups=None if chosen.backups is None else Path(chosen.backups),
+            kinds=handlers,
+            weights=work.settings.import_.events,
+            follow=upkeep.try_to_follow,
         )
         if model is None:
             upkeep.try_to_follow()
@@ -72,12 +82,14 @@ def run(work: Workspace, model: Path | None = None) -> None:
             engine,
             chosen.host,
             chosen.port,
-            search=engine.text_search,
             keys=store.keys,
             limits=Limits(chosen.rate, chosen.concurrency),
+            administration=administration,
+            hosts=chosen.hosts,
             announce=lambda url: work.out.print(f"Serving at {url} (Ctrl-C stops it)"),
         )
         upkeep.stop()
+        engine.texts.stop()
         engine.flush()
     work.out.note("Stopped.")
 

@@ -24,7 +24,7 @@ DEFAULT: Final = "default"
 DEFAULT_ENCODER: Final = "minilm"
 """That of `tastemaker.language.encoders`, which is not imported to read a file."""
 
-_PATHS: Final = ("data.path", "train.folder", "evaluate.reports", "serve.store")
+_PATHS: Final = ("data.path", "train.folder", "evaluate.reports", "serve.store", "serve.backups")
 """Paths start at the file's folder, those that the file leaves at their default as well."""
 
 
@@ -128,7 +128,8 @@ class TextSettings(Section):
     )
     encoder: str | dict[str, Any] = Field(
         "minilm",
-        description="what turns words into vectors, for models that are told no other: `tastemaker encoders list`",
+        description="what turns words into vectors, for models that are told no other; where it is named, a server "
+        "searches by meaning, too: `tastemaker encoders list`",
     )
 
     @model_validator(mode="after")
@@ -208,6 +209,13 @@ class ServeSettings(Section):
     )
     concurrency: int = Field(256, ge=1, description="requests that are worked on at once; more are refused")
     keep_days: int = Field(180, ge=1, description="days for which lists that were shown are kept")
+    hosts: list[str] = Field(
+        [],
+        description="names that requests may ask for, beside localhost and the address; an address of all networks "
+        "takes any until some are named",
+        examples=[["shop.example"]],
+    )
+    backups: str | None = Field(None, description="folder that POST /v1/admin/backup writes into", examples=["backups"])
 
 
 class ScenarioTables(Section):
@@ -254,7 +262,7 @@ class Settings(Section):
     serve: ServeSettings = ServeSettings()
     scenarios: ScenarioTables = Field(
         ScenarioTables(),
-        description="placements that may ask, a table for each: docs/scenarios.md",
+        description="placements that may ask, a table for each: docs/engine.md",
         examples=[{"home": {"retrieve": ["model"], "where": "price < 100"}}],
     )
     run: RunSettings = RunSettings()

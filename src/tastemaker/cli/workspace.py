@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tastemaker.cli.output import Output
-from tastemaker.cli.settings import DEFAULT, ENVIRONMENT, Resolved, Settings, load_settings
+from tastemaker.cli.settings import DEFAULT, DEFAULT_ENCODER, ENVIRONMENT, Resolved, Settings, load_settings
 from tastemaker.core.errors import AmbiguousItemError, AssetError, DataError, StorageError
 
 if TYPE_CHECKING:
+    from tastemaker.core.encoder import Encoder
     from tastemaker.core.run import Run
     from tastemaker.data import Catalogue, Dataset, EventSplit, Split
     from tastemaker.engine import Engine
     from tastemaker.retrieval import TextSearch
     from tastemaker.store.ports import TenantStore
+
+
+_LEARNS: Final = "tfidf-svd"
+"""The encoder that needs nothing but the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +119,10 @@ class Workspace:
             store: Where events, items and people are kept.
             folder: The model's, if it is not the configured one.
         """
-        from tastemaker.core.errors import MissingExtraError
         from tastemaker.engine import Engine
         from tastemaker.engine.intake import NOTE, take_in
         from tastemaker.engine.scenarios import read_scenarios
+        from tastemaker.engine.spaces import TEXT
         from tastemaker.models import load_model
 
         model = load_model(folder or Path(self.settings.train.folder))
@@ -128,13 +133,16 @@ class Workspace:
             self.out.note(take_in(dataset, store, self.run).sentence())
             store.notes.put("name", dataset.name)
         scenarios = read_scenarios(self.settings.scenarios.model_extra or {}, str(self.resolved.file or "scenarios"))
-        engine = Engine(model, store=store, scenarios=scenarios, **self.people_in_words())
-        catalogue = engine.catalogue()
-        try:
-            search = self.text_search(catalogue, self.named_encoder())
-        except MissingExtraError:
-            search = self.text_search(catalogue, None)
-        engine.take_search(search)
+        encoder, why = self.live_encoder(any(TEXT in each.spaces() for each in scenarios.values()))
+        engine = Engine(
+            model,
+            store=store,
+            scenarios=scenarios,
+            encoder=encoder,
+            no_encoder=why,
+            item=self.settings.text.item,
+            **self.people_in_words(),
+        )
         with self.run.track(f"Introducing new items to {model.name}"):
             engine.introduce_all()
         engine.warm()
@@ -158,6 +166,36 @@ class Workspace:
             for sentence in unknown_left_out(text.leave_out, attributes):
                 self.out.note(sentence)
         return {"person": text.person, "leave_out": tuple(text.leave_out)}
+
+    def live_encoder(self, needed: bool) -> tuple[Encoder | None, str]:
+        """Return the encoder of a server, and why there is none.
+
+        It is the one that the settings name. Where they name none and a scenario needs vectors of texts, it is
+        ``minilm`` if its weights and its quick arithmetic are here, or else one that learns from the catalogue. Nothing
+        is encoded, or fetched, yet.
+
+        Args:
+            needed: Whether a scenario needs vectors of texts.
+
+        Raises:
+            ConfigError: There is no such encoder.
+        """
+        from tastemaker.core.errors import MissingExtraError
+        from tastemaker.language.encoders import make_encoder
+        from tastemaker.language.minilm.encoder import is_quick_here
+
+        named = self.named_encoder()
+        if named is not None:
+            try:
+                return make_encoder(named), ""
+            except MissingExtraError as error:
+                if not needed:
+                    return None, f"{error.message}. {error.remedy}"
+                self.out.note(f"{error.message}, so '{_LEARNS}' stands in for it. {error.remedy}")
+                return make_encoder(_LEARNS), ""
+        if not needed:
+            return None, "no encoder was named"
+        return make_encoder(DEFAULT_ENCODER if is_quick_here() else _LEARNS), ""
 
     def named_encoder(self) -> str | Mapping[str, Any] | None:
         """Return the encoder that somebody chose; nothing is fetched for one that nobody asked for."""

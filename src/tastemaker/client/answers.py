@@ -221,6 +221,57 @@ class Erasure(TypedDict):
     to_do: NotRequired[list[str]]
 
 
+class Backup(TypedDict):
+    """A back-up that was written; ``at`` is ISO 8601."""
+
+    name: str
+    at: str
+    bytes: int
+    tenants: list[str]
+
+
+class Job(TypedDict):
+    """A piece of work; times are ISO 8601."""
+
+    job_id: int
+    kind: str
+    payload: dict[str, Any]
+    state: Literal["waiting", "running", "done", "failed"]
+    attempts: int
+    run_at: str
+    ended: str | None
+    result: dict[str, Any] | None
+
+
+class Model(TypedDict):
+    """A model of the registry, with its lineage as far as it is known; ``created`` is ISO 8601."""
+
+    artefact_id: str
+    created: str
+    live: bool
+    erased_since: int
+    model: NotRequired[str]
+    dataset: NotRequired[str]
+    fingerprint: NotRequired[str]
+    events: NotRequired[int]
+    people: NotRequired[int]
+    items: NotRequired[int]
+    last_offset: NotRequired[int]
+    validation: NotRequired[dict[str, Any]]
+
+
+class Verdict(TypedDict):
+    """What became of a model that was to answer."""
+
+    promoted: bool
+    forced: bool
+    artefact_id: str
+    live_before: str | None
+    faults: list[str]
+    notes: list[str]
+    numbers: dict[str, Any]
+
+
 class Ready(TypedDict):
     """What is being served."""
 
@@ -231,5 +282,6 @@ class Ready(TypedDict):
     people: int
     version: str
     model_version: str
+    model_created: NotRequired[str | None]
     events: int | None
     revision: int | None

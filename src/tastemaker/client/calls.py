@@ -251,6 +251,56 @@ def erase_person(user_id: Id) -> Call[answers.Erasure]:
     return Call("DELETE", at("people", user_id))
 
 
+def back_up() -> Call[answers.Backup]:
+    """Write a copy of the whole store into the server's folder for back-ups; give a client that asks this time."""
+    return Call("POST", at("admin", "backup"))
+
+
+def _jobs(content: bytes) -> list[answers.Job]:
+    return cast(list[answers.Job], json.loads(content)["jobs"])
+
+
+def jobs(kind: str | None = None, limit: int = 20) -> Call[list[answers.Job]]:
+    """Return the newest jobs first."""
+    return Call("GET", at("admin", "jobs"), given(kind=kind, limit=limit), read=_jobs)
+
+
+def job(job_id: int) -> Call[answers.Job]:
+    """Return a job, and what came of it."""
+    return Call("GET", at("admin", "jobs", job_id))
+
+
+def enqueue_job(
+    kind: str, *, model: str | None = None, until: Moment | None = None, promote: bool | None = None
+) -> Call[answers.Job]:
+    """Put work in line: ``train``, ``encode`` or ``clean``; the rest is for ``train``."""
+    return Call("POST", at("admin", "jobs"), body=given(kind=kind, model=model, until=until, promote=promote))
+
+
+def cancel_job(job_id: int) -> Call[answers.Job]:
+    """Let a job that waits or runs fail for good."""
+    return Call("DELETE", at("admin", "jobs", job_id))
+
+
+def _models(content: bytes) -> list[answers.Model]:
+    return cast(list[answers.Model], json.loads(content)["models"])
+
+
+def models() -> Call[list[answers.Model]]:
+    """Return the models of the registry with their lineage, oldest first."""
+    return Call("GET", at("admin", "models"), read=_models)
+
+
+def promote_model(artefact_id: str, *, tolerance: float = 0.02, force: bool = False) -> Call[answers.Verdict]:
+    """Test a model, by its id or the beginning of it, and let it answer from the next request on if it passes."""
+    return Call("POST", f"{at('admin', 'models', artefact_id)}/promote", body={"tolerance": tolerance, "force": force})
+
+
+def roll_back_model(reason: str = "by hand") -> Call[answers.Model]:
+    """Let the model that was live before answer again; return it."""
+    return Call("POST", at("admin", "models", "rollback"), body={"reason": reason})
+
+
 def ready() -> Call[answers.Ready]:
     """Return what is being served."""
     return Call("GET", "/ready")

@@ -74,6 +74,14 @@ class Endpoints:
     merge_people = Endpoint(calls.merge_people)
     export_person = Endpoint(calls.export_person)
     erase_person = Endpoint(calls.erase_person)
+    back_up = Endpoint(calls.back_up)
+    jobs = Endpoint(calls.jobs)
+    job = Endpoint(calls.job)
+    enqueue_job = Endpoint(calls.enqueue_job)
+    cancel_job = Endpoint(calls.cancel_job)
+    models = Endpoint(calls.models)
+    promote_model = Endpoint(calls.promote_model)
+    roll_back_model = Endpoint(calls.roll_back_model)
     ready = Endpoint(calls.ready)
 
     def __init__(self, url: str, attempts: int) -> None:
@@ -87,8 +95,9 @@ class Endpoints:
         return f"{type(self).__name__}({self._url!r})"
 
 
-def _headers(key: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}
+def _headers(key: str | None, user_token: str | None) -> dict[str, str]:
+    asks = {"Authorization": f"Bearer {key}"} if key else {}
+    return {**asks, "X-User-Token": user_token} if user_token else asks
 
 
 class Client(Endpoints):
@@ -97,6 +106,7 @@ class Client(Endpoints):
     Args:
         url: Of the server, such as ``http://127.0.0.1:8000``.
         key: What `tastemaker keys create` showed, where the server has keys.
+        user_token: For whom a key of signed users acts (docs/api.md says how one is made).
         timeout: Seconds for one attempt.
         attempts: How often a request is sent that did not get through.
         transport: Sends requests in another way, in tests.
@@ -113,6 +123,7 @@ class Client(Endpoints):
         url: str,
         key: str | None = None,
         *,
+        user_token: str | None = None,
         timeout: float = 10.0,
         attempts: int = 4,
         transport: httpx.BaseTransport | None = None,
@@ -120,7 +131,9 @@ class Client(Endpoints):
     ) -> None:
         super().__init__(url, attempts)
         self._sleep = sleep
-        self._http = httpx.Client(base_url=self._url, headers=_headers(key), timeout=timeout, transport=transport)
+        self._http = httpx.Client(
+            base_url=self._url, headers=_headers(key, user_token), timeout=timeout, transport=transport
+        )
 
     def ask(self, call: Call[T]) -> T:
         """Send a call and return its answer; the other methods do no more than describe theirs."""
@@ -160,6 +173,7 @@ class AsyncClient(Endpoints):
     Args:
         url: As of `Client`.
         key: As of `Client`.
+        user_token: As of `Client`.
         timeout: As of `Client`.
         attempts: As of `Client`.
         transport: As of `Client`.
@@ -171,6 +185,7 @@ class AsyncClient(Endpoints):
         url: str,
         key: str | None = None,
         *,
+        user_token: str | None = None,
         timeout: float = 10.0,
         attempts: int = 4,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -178,7 +193,9 @@ class AsyncClient(Endpoints):
     ) -> None:
         super().__init__(url, attempts)
         self._sleep = sleep
-        self._http = httpx.AsyncClient(base_url=self._url, headers=_headers(key), timeout=timeout, transport=transport)
+        self._http = httpx.AsyncClient(
+            base_url=self._url, headers=_headers(key, user_token), timeout=timeout, transport=transport
+        )
 
     async def ask(self, call: Call[T]) -> T:
         """Send a call and return its answer; the other methods do no more than describe theirs."""

@@ -24,7 +24,9 @@ def to_microseconds(moment: datetime) -> int:
     86400000000
     """
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
+    since = aware - _EPOCH
+    # Several times as quick as dividing by a timedelta, and asked for every event of a history.
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_microseconds(microseconds: int) -> datetime:

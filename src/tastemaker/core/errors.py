@@ -140,6 +140,10 @@ class BusyError(ServiceError):
     """More was asked for than can be done at present; nothing of it was done, and it can be asked for again."""
 
 
+class NotReadyError(ServiceError):
+    """Something that is made when a service starts is not there yet; it can be asked for again in a moment."""
+
+
 class StorageError(TastemakerError):
     """A file or folder could not be written whole; what stood there before is untouched."""
 

@@ -66,6 +66,8 @@ def as_events(history: Iterable[Any]) -> tuple[Event, ...]:
     """
     if isinstance(history, str):
         raise QueryError("history must be a list, not one string", remedy=f"Write history=['{history}'].")
+    if isinstance(history, tuple) and set(map(type, history)) <= {Event}:
+        return history
     return tuple(entry if isinstance(entry, Event) else Event(str(entry)) for entry in history)
 
 

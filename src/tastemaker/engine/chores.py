@@ -1,4 +1,4 @@
-"""Small jobs that keep a store in order: words encoded ahead of time, states kept, old lists and models forgotten."""
+"""Small jobs that keep a store in order: encoding ahead of time, keeping states, forgetting what is old."""
 
 from __future__ import annotations
 
@@ -77,25 +77,30 @@ class Keep:
 
 @dataclass(frozen=True)
 class Clean:
-    """Does jobs of the kind `CLEAN`: forgets lists that were shown long ago, and models that are old.
+    """Does jobs of the kind `CLEAN`: forgets lists that were shown long ago, models that are old, and jobs that ended.
 
     Attributes:
         store: Whose.
         days: Lists stay so long; feedback on a list that is gone still counts as an event.
         models: So many of the newest models stay, and the live one and the one before it whatever their age.
+        job_days: Jobs stay so long after they ended.
         clock: Where "now" comes from.
     """
 
     store: TenantStore
     days: int = 180
     models: int = 5
+    job_days: int = 30
     clock: Clock = system_clock
 
     def __call__(self, job: Job, leave_off: threading.Event) -> Row:
         """Forget what is old; return how much."""
-        before = to_microseconds(self.clock()) - self.days * MICROSECONDS_PER_DAY
-        served = self.store.served.erase_before(before)
-        return {"served": served, "models": len(Registry(self.store).prune(self.models))}
+        now = to_microseconds(self.clock())
+        return {
+            "served": self.store.served.erase_before(now - self.days * MICROSECONDS_PER_DAY),
+            "models": len(Registry(self.store).prune(self.models)),
+            "jobs": self.store.jobs.erase_before(now - self.job_days * MICROSECONDS_PER_DAY),
+        }
 
 
 def handlers(

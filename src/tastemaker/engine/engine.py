@@ -2,73 +2,45 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 import threading
 import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any
 
-import numpy as np
-
-from tastemaker.core.clock import Clock, system_clock, to_microseconds
-from tastemaker.core.errors import (
-    ConfigError,
-    QueryError,
-    ServiceError,
-    StorageError,
-    UnknownItemError,
-    UnknownUserError,
-    nearest,
-)
-from tastemaker.core.query import Event, Query
+from tastemaker.core.clock import Clock, system_clock
+from tastemaker.core.encoder import Encoder
+from tastemaker.core.errors import ConfigError, NotReadyError, ServiceError, UnknownItemError
+from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contributions
-from tastemaker.core.tenant import Tenant
 from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
-from tastemaker.engine.answers import Answer, Evidence, Recommended, discreet, reason_for
-from tastemaker.engine.erasure import erase_person, export_person
-from tastemaker.engine.newcomers import as_catalogue, introduce
+from tastemaker.engine.answers import Answer, Evidence, discreet
+from tastemaker.engine.cycles import no_search_for_cycles
+from tastemaker.engine.keeping import Keeper
+from tastemaker.engine.newcomers import introduced
 from tastemaker.engine.pages import Pages
 from tastemaker.engine.people import People
-from tastemaker.engine.people_items import Numbering
 from tastemaker.engine.people_state import Following
-from tastemaker.engine.scenarios import USUAL_SCENARIOS, Parts, ScenarioSettings, make_pipeline, usual_scenario
+from tastemaker.engine.placements import Placements
+from tastemaker.engine.presenting import Presenter
+from tastemaker.engine.resolving import Known, Resolver
+from tastemaker.engine.responses import Responses
+from tastemaker.engine.scenarios import USUAL_SCENARIOS, ScenarioSettings, usual_scenario
 from tastemaker.engine.shop import Shop
-from tastemaker.engine.shown import Shown
+from tastemaker.engine.spaces import TEXT, ShelfSpace
 from tastemaker.engine.still import StillPeople
+from tastemaker.engine.texts import ShopTexts
 from tastemaker.engine.wanted import Wanted
-from tastemaker.language.texts import person_text
+from tastemaker.engine.writing import Writer
 from tastemaker.models import DenseRecommender, load_model
+from tastemaker.pipeline.filters import parse
 from tastemaker.pipeline.item_vectors import ItemVectors
-from tastemaker.pipeline.pipeline import Pipeline
-from tastemaker.pipeline.slate import Slate
-from tastemaker.pipeline.stage import Context, Person, Step
-from tastemaker.retrieval.text_search import TextSearch
-from tastemaker.store.ports import NewEvent, Receipt, Row, Served, StoredEvent, TenantStore
-
-_EVIDENCE: Final = 3
-_EVIDENCE_SHARE: Final = 0.1
-_EXPLAINED: Final = 50
-"""Reasons are given for this many; a longer list is for programs, and each reason costs about a millisecond."""
-
-_PAGE: Final = 5_000
-
-_logger = logging.getLogger("tastemaker.engine")
-
-
-class Known(Protocol):
-    """Whoever knows people: `People` of a store, or `StillPeople` of a data set."""
-
-    def person(self, user_id: str | None, shelf: Numbering, now: datetime, session: Sequence[Event] = ()) -> Person:
-        """Return somebody as of now."""
-        ...
+from tastemaker.retrieval.text_search import SearchAnswer
+from tastemaker.store.ports import NewEvent, Receipt, Row, Served, TenantStore
 
 
 class Engine:
@@ -80,8 +52,10 @@ class Engine:
         store: Where items, people and events are kept.
         scenarios: The placements that may ask; the usual ones if not given.
         following: What is worked out of people's events.
-        spaces: Name of a space -> the items' vectors there.
-        search: What searches texts for scenarios that do.
+        spaces: Name of a space -> the items' vectors there, beside those of the texts.
+        encoder: What turns items' texts into vectors, for searches by meaning and the space ``text``.
+        no_encoder: Why there is none, for answers that lack it.
+        item: A template of the words that an item becomes (`tastemaker.language.texts.item_texts`).
         clock: Where "now" comes from.
         person: A template of the words that a profile becomes (`tastemaker.language.texts.person_text`).
         leave_out: Attributes of people that no model gets to see.
@@ -99,37 +73,60 @@ class Engine:
         scenarios: Mapping[str, ScenarioSettings] | None = None,
         following: Following | None = None,
         spaces: Mapping[str, ItemVectors] | None = None,
-        search: TextSearch | None = None,
+        encoder: Encoder | None = None,
+        no_encoder: str = "no encoder was named",
+        item: str | None = None,
         clock: Clock = system_clock,
         person: str | None = None,
         leave_out: Sequence[str] = (),
     ) -> None:
         self.model = model
+        self.lineage: Mapping[str, Any] = {}
         self.store = store
         self.clock = clock
-        self.person = person
-        self.leave_out = tuple(leave_out)
         self._dataset = dataset
-        self._settings = dict(scenarios or USUAL_SCENARIOS)
-        self._spaces, self._search = dict(spaces or {}), search
         self._lock = threading.RLock()
-        self._pages = Pages(time.monotonic)
-        self._pipelines: dict[str, Pipeline] = {}
-        self._counting = threading.Lock()
-        self._leaving: set[str] = set()
+        self._counting, self._growing = threading.Lock(), threading.Lock()
         self._live: People | None = None
-        self._known: Known
+        self._pages = Pages(time.monotonic)
+        self._keeper: Keeper | None = None
+        self._writer: Writer | None = None
+        known: Known
         if store is not None:
             self.shop = Shop.of_records(store.items, clock)
             self.name = str(store.notes.get("name") or store.tenant.name)
-            self._live = self._known = People(store, following)
-            self._shown = Shown(store.served)
+            self._live = known = People(store, following)
+            self._keeper = Keeper(store, self._live, self._pages)
+            self._writer = Writer(store, self._live, lambda: self._wanted, self._keeper, clock)
         elif dataset is not None:
             self.shop = Shop.of_dataset(dataset, clock)
             self.name = dataset.name
-            self._known = StillPeople(dataset)
+            known = StillPeople(dataset)
         else:
             raise ConfigError("an engine needs a data set or a store")
+        self.texts = ShopTexts(
+            self.shop, encoder, reason=no_encoder, template=item, on_space=self._take_space, clock=clock
+        )
+        self._resolver = Resolver(
+            known,
+            self.shop.shelf,
+            clock,
+            self._everybody,
+            live=self.live,
+            draws=lambda: self._live is not None and bool(self._live.following.spaces),
+            template=person,
+            leave_out=leave_out,
+            tenant=None if store is None else store.tenant,
+        )
+        self._presenter = Presenter(self.shop)
+        self._placements = Placements(
+            scenarios or USUAL_SCENARIOS,
+            lambda: self._wanted(),
+            search=self.texts,
+            spaces={**(spaces or {}), **({TEXT: self.texts.vectors} if encoder is not None else {})},
+            newest=self._resolver.newest if self.live else None,
+            responses=(lambda numbers: self._responses(numbers)) if self.live else None,
+        )
 
     @classmethod
     def open(cls, folder: str | Path, dataset: Dataset) -> Engine:
@@ -163,45 +160,44 @@ class Engine:
         with self._counting:
             wanted = Wanted(self.shop.shelf)
             if self.store is not None:
-                wanted.load(self.store)
+                with no_search_for_cycles():
+                    wanted.load(self.store)
             elif self._dataset is not None:
                 wanted.take_dataset(self._dataset)
             return wanted
 
-    def _pipeline(self, scenario: str) -> Pipeline:
-        pipeline = self._pipelines.get(scenario)
-        if pipeline is None:
-            settings = self._settings.get(scenario)
-            if settings is None:
-                raise QueryError(
-                    f"there is no scenario '{scenario}'", where="scenario", remedy=nearest(scenario, self._settings)
-                )
-            newest = None if self._live is None else self._newest
-            parts = Parts(self.model, lambda: self._wanted(), self._search, self._spaces, newest)
-            try:
-                pipeline = make_pipeline(settings, parts)
-            except ConfigError as error:
-                raise QueryError(error.message, where=f"scenario '{scenario}'", remedy=error.remedy) from error
-            self._pipelines[scenario] = pipeline
-        return pipeline
+    @cached_property
+    def _responses(self) -> Responses:
+        with self._counting:
+            assert self.store is not None
+            responses = Responses(self.store, self.shop.shelf, clock=self.clock)
+            responses.load()
+            return responses
 
     def warm(self) -> None:
         """Make every pipeline, and what is counted at the first request, so that none has to wait for it.
 
+        The look-up by title and the search for texts are made in the background: who looks for a title before that
+        waits for it, and `search_texts` refuses.
+
         Raises:
             QueryError: A scenario uses what there is not.
         """
-        for name, settings in self._settings.items():
-            if self._search is not None or all(source.of != "search" for source in settings.retrieve):
-                self._pipeline(name)
+        # The grammar of filters is read with the first of them.
+        parse("true")
+        self._placements.warm(self.model)
         self._wanted()
+        if self._placements.explores_by_clicks:
+            self._responses.follow()
+        self.shop.index_titles()
+        self.texts.start()
 
     def scenarios(self) -> dict[str, dict[str, Any]]:
         """Return the placements that may ask, each as its settings say."""
-        return {name: settings.model_dump(exclude_none=True) for name, settings in self._settings.items()}
+        return self._placements.described()
 
     def facts(self) -> dict[str, Any]:
-        """Return what is served."""
+        """Return what is served; of the model also its ``lineage`` (`tastemaker.engine.registry.lineage_of`)."""
         store = self.store
         return {
             "model": self.model.name,
@@ -211,49 +207,28 @@ class Engine:
             "events": len(self.dataset.interactions) if store is None else len(store.events),
             "revision": self.shop.shelf.revision,
             "live": self.live,
+            **self.lineage,
         }
 
     # -- who asks ------------------------------------------------------------------------------------------------
 
     def knows_user(self, user_id: str) -> bool:
         """Say whether there is a stored history of this person, or a profile."""
-        person = self._person(user_id)
-        return bool(person.history or person.profile)
+        return self._resolver.knows(user_id)
 
     def need_user(self, user_id: str) -> None:
         """Raise `UnknownUserError` unless there is a stored history of this person, or a profile."""
-        if not self.knows_user(user_id):
-            some = ", ".join(f"'{user}'" for user in self._everybody()[:3])
-            raise UnknownUserError(
-                f"there is no user '{user_id}' in {self.name}",
-                remedy=f"Users are called {some} and so on; a newcomer can give a history instead.",
-            )
+        self._resolver.need(user_id, self.name)
 
     def some_people(self, count: int) -> list[str]:
         """Return a few people with a history, the same every time."""
-        everybody = self._everybody()
-        return everybody[:: max(1, len(everybody) // count)][:count]
+        return self._resolver.some(count)
 
     def _everybody(self) -> list[str]:
         """Return people with a history, the first thousand of a store."""
         if self.store is not None:
             return self.store.events.users(limit=1000)
         return [str(user) for user in self.dataset.sequences.user_ids]
-
-    def _person(self, user_id: str | None, session: Sequence[Event] = ()) -> Person:
-        return self._known.person(user_id, self.shop.shelf, self.clock(), session)
-
-    def _newest(self, context: Context) -> Person:
-        """Return who asks as known by now, for the gate: what they hid while the answer was made is not shown."""
-        person = context.person
-        if person.user_id is None:
-            return person
-        newest = self._person(person.user_id)
-        # A history that was given replaces what was seen.
-        seen = newest.seen if len(person.seen) else person.seen
-        if np.array_equal(newest.hidden, person.hidden) and np.array_equal(seen, person.seen):
-            return person
-        return replace(person, seen=seen, hidden=newest.hidden)
 
     def resolve(self, query: Query) -> tuple[Query, tuple[str, ...]]:
         """Fill in what the query leaves to the store: the stored history, the profile in words, and the present.
@@ -264,45 +239,8 @@ class Engine:
         Returns:
             The full query, and notes on what could not be filled.
         """
-        full, _, notes = self._resolved(query)
-        return full, notes
-
-    def _resolved(self, query: Query) -> tuple[Query, Person, tuple[str, ...]]:
-        now = query.now or self.clock()
-        notes: list[str] = []
-        try:
-            person = self._person(query.user_id)
-        except StorageError:
-            _logger.exception("somebody could not be read")
-            person = Person(query.user_id)
-            notes.append("what is stored of the person could not be read")
-        profile = query.profile
-        if query.history is None and not query.items:
-            if query.user_id is not None and not person.history:
-                profile = profile or dict(person.profile)
-                if not profile:
-                    notes.append(f"user '{query.user_id}' is unknown")
-            query = replace(query, history=person.history)
-        elif query.history is not None:
-            # What is given replaces what is stored, except that nobody is shown what they hid.
-            person = replace(person, history=(), seen=person.seen[:0])
-        said = person_text(profile, self.person, self.leave_out) if profile else ""
-        if said and "text" not in self.model.capabilities.reads:
-            notes.append(f"'{self.model.name}' reads no words, so a profile says nothing to it")
-        elif said:
-            query = replace(query, text=" ".join(part for part in (query.text, said) if part))
-        full = replace(query, now=now)
-        return full, self._drawn(full, person), tuple(notes)
-
-    def _drawn(self, query: Query, person: Person) -> Person:
-        """Return the person with the vectors of what the request itself tells, beside what is stored."""
-        if self._live is None or not self._spaces:
-            return person
-        told = query.events() if not person.history else (*query.session, *query.events()[len(person.history) :])
-        if not told:
-            return person
-        drawn = self._person(query.user_id if person.history else None, told)
-        return replace(person, vectors=drawn.vectors, strengths=drawn.strengths)
+        resolved = self._resolver(query, self.model)
+        return resolved.query, resolved.notes
 
     # -- answers -------------------------------------------------------------------------------------------------
 
@@ -316,32 +254,29 @@ class Engine:
 
         Raises:
             QueryError: A filter, a scenario or a cursor of the request makes no sense.
+            NotReadyError: The scenario searches texts, and the search is still being made.
         """
         began = time.perf_counter()
         if query.cursor is not None:
             query = self._pages.following(query)
+        self._prepare_search(query)
         with self._lock:
-            full, person, notes = self._resolved(query)
-            name = full.scenario or usual_scenario(full)
-            pipeline = self._pipeline(name)
-            context = self._context(full, person, self._settings[name], began)
-            slate = pipeline(context, [where] if (where := self._settings[name].where) else ())
             model = self.model
-            items = tuple(
-                self._present(context, slate, place, full, reasons, query.text) for place in range(len(slate))
-            )
-            recommendation_id = cursor = None
-            # Of somebody who is being erased nothing is kept.
-            if self.live and not dry_run and full.user_id not in self._leaving:
-                recommendation_id = self._keep(full, context, slate, name, model.name)
-                if len(slate) == full.k:
-                    cursor = recommendation_id
-                    self._pages.keep(cursor, replace(query, scenario=name), tuple(item.item_id for item in items))
+            resolved = self._resolver(query, model)
+            full = resolved.query
+            name = full.scenario or usual_scenario(full)
+            pipeline, settings = self._placements.pipeline(name, model), self._placements.settings(name)
+            context = self._resolver.context(resolved, settings.deadline, began)
+            slate = pipeline(context, [settings.where] if settings.where else ())
+            items = self._presenter.items(slate, model, full, query.text, reasons=reasons)
+        recommendation_id = cursor = None
+        if self._keeper is not None and not dry_run:
+            recommendation_id, cursor = self._keeper.keep(query, name, context, slate, items, model.name)
         ids = self.shop.shelf.ids
         return Answer(
             items=items,
             history=tuple((event.item_id, self.title(event.item_id)) for event in full.events()) if reasons else (),
-            degraded=(*notes, *(discreet(note, full.text, query.text) for note in slate.degraded)),
+            degraded=(*resolved.notes, *(discreet(note, full.text, query.text) for note in slate.degraded)),
             filters={name: tuple(ids[dropped].tolist()) for name, dropped in slate.dropped.items()},
             model=model.name,
             milliseconds=1000 * (time.perf_counter() - began),
@@ -351,87 +286,22 @@ class Engine:
             trace=tuple(context.trace),
         )
 
-    def _context(self, full: Query, person: Person, settings: ScenarioSettings, began: float) -> Context:
-        assert full.now is not None
-        budget = full.deadline if full.deadline is not None else settings.deadline
-        chance = [full.seed, zlib.crc32((full.user_id or "").encode())]
-        if self.live:
-            # The same request a moment later is another chance; a replay names its moment.
-            chance.append(max(0, to_microseconds(full.now)))
-        what = f"{len(person.history)} events, up to number {person.version} of the log"
-        drawn = ", ".join(f"{len(vectors)} in '{space}'" for space, vectors in person.vectors.items())
-        policy = f", policy '{person.policy}'" if person.policy else ""
-        step = Step(
-            "person",
-            1000 * (time.perf_counter() - began),
-            0,
-            0,
-            f"{what}{f', vectors: {drawn}' if drawn else ''}{policy}",
-        )
-        return Context(
-            query=full,
-            person=person,
-            shelf=self.shop.shelf,
-            now=full.now,
-            rng=np.random.default_rng(chance),
-            deadline=None if budget is None else began + budget / 1000,
-            trace=[step],
-            tenant=Tenant() if self.store is None else self.store.tenant,
-        )
-
-    def _keep(self, query: Query, context: Context, slate: Slate, scenario: str, model: str) -> str:
-        """Keep what was shown, without waiting for the disk, and let the session policy know."""
-        assert self.store is not None
-        assert self._live is not None
-        served = Served(
-            recommendation_id=secrets.token_hex(12),
-            user_id=query.user_id,
-            scenario=scenario,
-            at=to_microseconds(context.now),
-            item_ids=tuple(context.shelf.ids[slate.items].tolist()),
-            propensities=() if slate.propensities is None else tuple(slate.propensities.tolist()),
-            model=model,
-            details={"policy": context.person.policy},
-        )
-        self._shown.keep(served)
-        self._live.served(served)
-        return served.recommendation_id
-
-    def _present(
-        self, context: Context, slate: Slate, place: int, query: Query, reasons: bool, asked: str | None
-    ) -> Recommended:
-        number = int(slate.items[place])
-        item, score = str(context.shelf.ids[number]), float(slate.scores[place])
-        sources = tuple(name for name, given in slate.sources.items() if not np.isnan(given[place]))
-        chance = None if slate.propensities is None else float(slate.propensities[place])
-        reason: str = ""
-        evidence: tuple[Evidence, ...] = ()
-        if reasons and place < _EXPLAINED:
-            reason, evidence = self._reason(query, item, sources, asked)
-        return Recommended(item, self.title(item), score, place + 1, reason, evidence, sources, chance)
-
-    def _reason(
-        self, query: Query, item: str, sources: tuple[str, ...], asked: str | None
-    ) -> tuple[str, tuple[Evidence, ...]]:
+    def _prepare_search(self, query: Query) -> None:
+        """Make or encode what a scenario that searches needs, before anybody has to wait for it."""
+        settings = self._placements.settings(query.scenario or usual_scenario(query))
+        if not settings.searches():
+            return
         try:
-            contributions = self.model.explain(query, item)
-        except Exception as error:
-            # A list is not lost because a reason cannot be had.
-            if not isinstance(error, UnknownItemError):
-                _logger.warning("no reason could be given", exc_info=True)
-            return ("new" if "latest" in sources else "popular"), ()
-        evidence = self.evidence(contributions)
-        return reason_for(query, contributions, evidence, asked), evidence
+            self.texts.need()
+        except NotReadyError:
+            if settings.only_searches():
+                raise
+        if self.texts.encodes and (said := self.resolve(query)[0].text):
+            self.texts.prepare(said)
 
     def evidence(self, contributions: Contributions) -> tuple[Evidence, ...]:
         """Return the items of the history that speak most for an item, strongest first, at most three."""
-        speaking = {item: amount for item, amount in contributions.by_item().items() if amount > 0}
-        total = sum(speaking.values())
-        return tuple(
-            Evidence(item, self.title(item), amount / total)
-            for item, amount in list(speaking.items())[:_EVIDENCE]
-            if amount >= _EVIDENCE_SHARE * total
-        )
+        return self._presenter.evidence(contributions)
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """Return the items most similar to one item.
@@ -466,14 +336,21 @@ class Engine:
 
     def search(self, text: str, limit: int = 10) -> list[dict[str, Any]]:
         """Return items whose titles fit ``text``, best first, each as ``item_id, title, categories``."""
-        return [
-            {
-                "item_id": item,
-                "title": self.title(item),
-                "categories": list(self.shop.item(item).get("categories") or []),
-            }
-            for item in self.shop.search(text, limit)
-        ]
+        return [self.shop.card(item) for item in self.shop.search(text, limit)]
+
+    def search_texts(self, text: str, k: int = 10, *, by: str = "both") -> SearchAnswer:
+        """Return the available items whose texts hold the words of ``text`` or mean the same, best first.
+
+        Args:
+            text: The question.
+            k: How many at most.
+            by: ``words``, ``vectors`` or ``both``.
+
+        Raises:
+            QueryError: The question is empty, ``k`` is less than 1, or there is no such way.
+            NotReadyError: The search is still being made.
+        """
+        return self.texts.search(text, k, by=by)
 
     # -- what people do ------------------------------------------------------------------------------------------
 
@@ -483,30 +360,7 @@ class Engine:
         Raises:
             ServiceError: This engine has no store, or more to write than it can.
         """
-        store, live = self._stored()
-        done: Future[list[Receipt]] = Future()
-        now = to_microseconds(self.clock())
-
-        def applied(committed: Future[list[Receipt]]) -> None:
-            try:
-                receipts = committed.result()
-                fresh = sorted(
-                    (
-                        StoredEvent(receipt.offset, now, _renamed(event, store.events.current(event.user_id)))
-                        for event, receipt in zip(events, receipts, strict=True)
-                        if receipt.fresh
-                    ),
-                    key=lambda stored: stored.offset,
-                )
-                live.apply(fresh)
-                self._wanted.take(fresh)
-            except BaseException as error:
-                done.set_exception(error)
-            else:
-                done.set_result(receipts)
-
-        store.events.submit(events).add_done_callback(applied)
-        return done
+        return self._writes.submit(events)
 
     def record(self, events: Sequence[NewEvent]) -> list[Receipt]:
         """Take in events and wait for `submit`."""
@@ -520,14 +374,23 @@ class Engine:
         Raises:
             DataError: A value cannot be kept, or is of another kind than its field's.
         """
-        self._stored()
         revision = self.shop.put(rows)
         self._introduce(rows)
         return revision
 
     def _introduce(self, rows: Mapping[str, Row]) -> int:
-        with self._lock:
-            return introduce(self.model, rows)
+        # One after the other; what is asked meanwhile is answered from the model as it was.
+        with self._growing:
+            while True:
+                model = self.model
+                other, count = introduced(model, rows)
+                with self._lock:
+                    # Another model may have been taken meanwhile, which has to be told as well.
+                    if self.model is model:
+                        if count:
+                            self.model = other
+                            self._placements.forget()
+                        return count
 
     def patch_item(self, item_id: str, changes: Row) -> dict[str, Any]:
         """Change some values of an item, ``None`` taking one away; return its row.
@@ -535,41 +398,27 @@ class Engine:
         Raises:
             UnknownItemError: There is no such item.
         """
-        self._stored()
         return self.shop.patch(item_id, changes)
 
     def delete_items(self, ids: Sequence[str]) -> int:
         """Take items away; none is shown from the next answer on. Returns how many were there."""
-        self._stored()
         return self.shop.delete(ids)
 
     # -- people --------------------------------------------------------------------------------------------------
 
     def profile(self, user_id: str) -> Row | None:
         """Return what is stored of a person, ``None`` where nothing is."""
-        if self.store is None:
-            return dict(self._person(user_id).profile) or None
-        name = self.store.events.current(user_id)
-        return self.store.people.get([name]).get(name)
+        if self._writer is None:
+            return dict(self._resolver.person(user_id).profile) or None
+        return self._writer.profile(user_id)
 
     def put_people(self, rows: Mapping[str, Row]) -> int:
         """Write what is known of people; return the newest revision."""
-        store, live = self._stored()
-        revision = store.people.put({store.events.current(name): row for name, row in rows.items()})
-        live.follow()
-        return revision
+        return self._writes.put(rows)
 
     def patch_person(self, user_id: str, changes: Row) -> Row:
         """Change some of what is known of a person, ``None`` taking something away; return all of it."""
-        store, live = self._stored()
-        name = store.events.current(user_id)
-        with self._lock:
-            row = store.people.patch(name, changes)
-            if row is None:
-                row = {field: value for field, value in changes.items() if value is not None}
-                store.people.put({name: row})
-        live.follow()
-        return row
+        return self._writes.patch(user_id, changes)
 
     def merge(self, source: str, target: str) -> int:
         """Make one person of two, such as a visit and the account that it turned out to be.
@@ -580,93 +429,60 @@ class Engine:
         Raises:
             QueryError: A person cannot be merged with themselves.
         """
-        store, live = self._stored()
-        self._shown.flush()
-        moved = store.events.merge(source, target)
-        into = store.events.current(target)
-        store.served.merge(source, into)
-        rows = store.people.get([source, into])
-        if source in rows:
-            store.people.put({into: {**rows[source], **rows.get(into, {})}})
-            store.people.delete([source])
-        live.forget(*store.events.names(into))
-        live.follow()
-        return moved
+        return self._writes.merge(source, target)
 
     def export(self, user_id: str) -> Iterator[Mapping[str, Any]]:
         """Return all that is stored of a person, as lines of JSON values."""
-        store, _ = self._stored()
-        return export_person(store, user_id)
+        return self._writes.export(user_id)
 
     def erase(self, user_id: str) -> Mapping[str, Any]:
         """Forget a person everywhere, physically; return the receipt, which does not name them."""
-        store, live = self._stored()
-        names = {*store.events.names(user_id), user_id}
-        with self._lock:
-            self._leaving |= names
-        try:
-            # Not under the lock: others are answered meanwhile.
-            self._shown.flush()
-            receipt = erase_person(store, user_id, now=self.clock())
-            live.forget(*names)
-            pages = self._pages.forget(*names)
-        finally:
-            with self._lock:
-                self._leaving -= names
-        return {**receipt, "removed": {**receipt.get("removed", {}), "pages": pages}}
+        return self._writes.erase(user_id)
 
     def served(self, recommendation_id: str) -> Served | None:
         """Return a list that was shown."""
-        self._stored()
-        return self._shown.get(recommendation_id)
+        if self._keeper is None:
+            raise _keeps_nothing()
+        return self._keeper.get(recommendation_id)
 
     # -- its own life --------------------------------------------------------------------------------------------
 
     def catalogue(self) -> Catalogue:
         """Return all items with the fields that models and searches read."""
-        if self._dataset is not None:
-            return self._dataset.catalogue
-        return as_catalogue({item: row for page in self._pages_of_items() for item, row in page})
+        return self.shop.catalogue()
 
     def introduce_all(self) -> int:
         """Tell the model of every item that it does not know; return how many it took in."""
-        return sum(self._introduce(dict(page)) for page in self._pages_of_items())
+        return sum(self._introduce(page) for page in self.shop.pages())
 
-    def _pages_of_items(self) -> Iterator[list[tuple[str, Row]]]:
-        after = ""
-        while page := self.shop.items(after, _PAGE):
-            yield page
-            after = page[-1][0]
+    def _take_space(self, space: ShelfSpace) -> None:
+        """Work out people's vectors in a space that is there from now on."""
+        if self._live is not None:
+            following = self._live.following
+            others = tuple(other for other in following.spaces if other.name != space.name)
+            self._live.follow_as(replace(following, spaces=(*others, space)))
 
-    def take_search(self, search: TextSearch) -> None:
-        """Search texts by another index from the next request on."""
+    def take_model(self, model: DenseRecommender, lineage: Mapping[str, Any] | None = None) -> None:
+        """Answer from another model from the next request on; ``lineage`` becomes part of `facts`."""
         with self._lock:
-            self._search = search
-            self._pipelines.clear()
-
-    @property
-    def text_search(self) -> TextSearch | None:
-        """What searches texts, if anything does."""
-        return self._search
-
-    def take_model(self, model: DenseRecommender) -> None:
-        """Answer from another model from the next request on."""
-        with self._lock:
-            self.model = model
-            self._pipelines.clear()
+            self.model, self.lineage = model, dict(lineage or {})
+            self._placements.forget()
 
     def flush(self) -> None:
         """Keep what was derived, so that the next start is quick; nothing is lost without it."""
-        if self.store is not None and self._live is not None:
-            self._shown.flush()
+        if self.store is not None and self._live is not None and self._keeper is not None:
+            self._keeper.flush()
             self._live.flush()
             self._wanted.keep(self.store)
+            if "_responses" in vars(self):
+                self._responses.keep()
 
-    def _stored(self) -> tuple[TenantStore, People]:
-        if self.store is None or self._live is None:
-            raise ServiceError("this engine keeps nothing", remedy="Start it with a store: tastemaker serve.")
-        return self.store, self._live
+    @property
+    def _writes(self) -> Writer:
+        if self._writer is None:
+            raise _keeps_nothing()
+        return self._writer
 
 
-def _renamed(event: NewEvent, user_id: str) -> NewEvent:
-    return event if event.user_id == user_id else replace(event, user_id=user_id)
+def _keeps_nothing() -> ServiceError:
+    return ServiceError("this engine keeps nothing", remedy="Start it with a store: tastemaker serve.")

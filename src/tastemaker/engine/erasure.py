@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -27,6 +28,7 @@ LONG_ENOUGH: Final = 12
 ``42`` is of a price and ``anna`` of ``annabel``, and is looked for where names stand."""
 
 _ALL: Final = 2**31 - 1
+_COUNTING: Final = threading.Lock()
 
 
 def export_person(store: TenantStore, user_id: str, *, fingerprint: str | None = None) -> Iterator[dict[str, Any]]:
@@ -66,9 +68,11 @@ def erase_person(store: TenantStore, user_id: str, *, now: datetime, key: bytes 
     """Take away all that is stored of a person and the names merged into theirs, physically.
 
     The receipt says what was ``removed``, and what a scan over every port still finds (``left``; a name of at least
-    `LONG_ENOUGH` characters is looked for in every stored value as well). It lists the ``models`` that were fitted on
-    the person's events, and in ``to_do`` what an erasure cannot do: models, back-ups and the files that events came
-    from. A fit that is under way starts again by itself. If this was interrupted, do it again.
+    `LONG_ENOUGH` characters is looked for in every stored value as well). Jobs whose payload or result names them go,
+    too, unless they run: then they are in ``left``. It lists the ``models`` that were fitted on
+    the person's events (which `Registry.stale` then counts), and in ``to_do`` what an erasure cannot do: models,
+    back-ups and the files that events came from. A fit that is under way starts again by itself. If this was
+    interrupted, do it again.
 
     What is in the memory of a server is dropped by its `Engine.erase`, which calls this.
 
@@ -93,13 +97,17 @@ def erase_person(store: TenantStore, user_id: str, *, now: datetime, key: bytes 
         "served": sum(store.served.erase(name) for name in names),
         "state": sum(store.states.delete(name) for name in names),
         "profile": store.people.delete(names),
+        "jobs": store.jobs.erase(_jobs_naming(store, names)),
         # Last, because it takes away what says which names are one person's.
         "events": store.events.erase(names[0]),
     }
     _count_erasure(store)
     removed["aliases"] = sum(store.events.current(name) == name for name in names[1:])
     left = _left(store, names)
+    # After the second count: a model of a fit that did not see it is in the list.
     models = _models(store, events)
+    if models:
+        Registry(store).mark_stale(model["artefact_id"] for model in models)
     return {
         "format": FORMAT,
         "person": _hash(names[0], key),
@@ -125,13 +133,15 @@ def _hash(name: str, key: bytes) -> str:
 
 
 def _count_erasure(store: TenantStore) -> None:
-    # A fit that read the log before this, or between the two, sees another number when it ends.
-    store.notes.put(ERASURES, int(store.notes.get(ERASURES) or 0) + 1)
+    # A fit that read the log before this, or between the two, sees another number when it ends. Two erasures at once
+    # must not write the same number, or one would take back what the other counted.
+    with _COUNTING:
+        store.notes.put(ERASURES, int(store.notes.get(ERASURES) or 0) + 1)
 
 
 def _left(store: TenantStore, names: Sequence[str]) -> list[str]:
     """Return in words what still names a person."""
-    left = [f"jobs.{job}: its payload or result names them" for job in _jobs_naming(store, names)]
+    left = [f"jobs.{job}: it runs, and its payload or result names them" for job in _jobs_naming(store, names)]
     places: set[str] = set()
     for name in names:
         found = {

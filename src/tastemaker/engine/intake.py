@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
@@ -12,9 +12,10 @@ import polars as pl
 from tastemaker.core.errors import DataError
 from tastemaker.core.run import Run
 from tastemaker.data.dataset import Dataset
+from tastemaker.engine.item_rows import RowCheck, read_numbers
 from tastemaker.engine.json_columns import as_json_frame, json_rows
 from tastemaker.engine.training_data import UNTIMED, dataset_of, kind_weights
-from tastemaker.store.ports import NewEvent, TenantStore
+from tastemaker.store.ports import NewEvent, Row, TenantStore
 
 __all__ = ["Taken", "dataset_of", "take_in"]
 
@@ -22,6 +23,8 @@ NOTE: Final = "intake"
 """The note that says how far each data set is: its name -> what `_Progress` holds."""
 
 _OWN: Final = ("rating", "session_id", "recommendation_id")
+_NAMED: Final = 100
+"""Of so many rows that were set aside it is kept what was wrong with them; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,9 @@ class Taken:
         people: Rows of people that were written.
         left_out: Columns, and tables, that a store cannot hold.
         seconds: How long it took.
+        set_aside: Rows of items that were not written because a value is of another kind than its column's, over all
+            attempts.
+        wrong: What was wrong with the first 100 of those, each with its item and field.
     """
 
     events: int
@@ -43,6 +49,8 @@ class Taken:
     people: int
     left_out: tuple[str, ...]
     seconds: float
+    set_aside: int = 0
+    wrong: tuple[str, ...] = ()
 
     @property
     def speed(self) -> float:
@@ -53,10 +61,14 @@ class Taken:
         """Say it in words."""
         if not self.events + self.items + self.people:
             return "Nothing new: all of it is in the store."
-        return (
+        said = (
             f"Took in {self.fresh:,} new events of {self.events:,}, {self.items:,} items and {self.people:,} people "
             f"in {self.seconds:.1f} s: {self.speed:,.0f} rows/s"
         )
+        if not self.set_aside:
+            return said
+        were = "item was" if self.set_aside == 1 else "items were"
+        return f"{said}. {self.set_aside:,} {were} set aside, the first because {self.wrong[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,8 @@ class _Progress:
     people: int = 0
     events: int = 0
     done: bool = False
+    set_aside: int = 0
+    wrong: list[str] = field(default_factory=list)
 
 
 def take_in(dataset: Dataset, store: TenantStore, run: Run, *, batch: int = 5_000) -> Taken:
@@ -85,6 +99,9 @@ def take_in(dataset: Dataset, store: TenantStore, run: Run, *, batch: int = 5_00
     The weight of an event is kept where it is another than the one that `tastemaker import` gives its kind: what the
     settings say of a kind later holds for the others. Of people who did not agree, only that they did not is kept.
     Relations are not.
+
+    A row of an item with a value of another kind than its column's is set aside: it is counted and named in what is
+    returned, and not written. Text that is a number counts as one in the fields that hold numbers.
 
     Args:
         dataset: What to take in.
@@ -109,19 +126,46 @@ def take_in(dataset: Dataset, store: TenantStore, run: Run, *, batch: int = 5_00
     fresh = 0
     todo = events.height - progress.events
     with run.track(f"Taking in {dataset.name}", items.height + people.height + todo) as advance:
-        for table, frame, identity in ((store.items, items, "item_id"), (store.people, people, "user_id")):
-            for part in frame.iter_slices(batch):
-                table.put({row.pop(identity): row for row in json_rows(part)})
-                moved = {"items" if identity == "item_id" else "people": part.height}
-                progress = _noted(store, dataset.name, progress, moved)
-                advance(part.height)
+        check = RowCheck(store.items) if items.height else None
+        written = 0
+        for part in items.iter_slices(batch):
+            assert check is not None
+            rows, wrong = check.sorted(_by_id(part, "item_id", numbers=True))
+            store.items.put(rows)
+            written += len(rows)
+            progress = _aside(progress, wrong)
+            progress = _noted(store, dataset.name, progress, {"items": part.height})
+            advance(part.height)
+        for part in people.iter_slices(batch):
+            store.people.put(_by_id(part, "user_id"))
+            progress = _noted(store, dataset.name, progress, {"people": part.height})
+            advance(part.height)
         for part in events.slice(progress.events).iter_slices(batch):
             receipts = store.events.append(list(_new_events(part, dataset.fingerprint)))
             fresh += sum(receipt.fresh for receipt in receipts)
             progress = _noted(store, dataset.name, progress, {"events": part.height})
             advance(part.height)
     _noted(store, dataset.name, replace(progress, done=True), {})
-    return Taken(todo, fresh, items.height, people.height, tuple(left_out), time.perf_counter() - began)
+    return Taken(
+        events=todo,
+        fresh=fresh,
+        items=written,
+        people=people.height,
+        left_out=tuple(left_out),
+        seconds=time.perf_counter() - began,
+        set_aside=progress.set_aside,
+        wrong=tuple(progress.wrong),
+    )
+
+
+def _by_id(part: pl.DataFrame, identity: str, *, numbers: bool = False) -> dict[str, Row]:
+    rows = {row.pop(identity): row for row in json_rows(part)}
+    return {name: read_numbers(row) for name, row in rows.items()} if numbers else dict(rows)
+
+
+def _aside(progress: _Progress, wrong: Sequence[str]) -> _Progress:
+    named = [*progress.wrong, *wrong][:_NAMED]
+    return replace(progress, set_aside=progress.set_aside + len(wrong), wrong=named)
 
 
 def _resumed(dataset: Dataset, store: TenantStore) -> _Progress:

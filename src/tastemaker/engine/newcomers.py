@@ -27,25 +27,25 @@ _FIELDS: Final[Mapping[str, Any]] = {
 """What models read of items, and as what."""
 
 
-def introduce(model: DenseRecommender, rows: Mapping[str, Row]) -> int:
-    """Tell a model of the items that it does not know; return how many it took in.
+def introduced(model: DenseRecommender, rows: Mapping[str, Row]) -> tuple[DenseRecommender, int]:
+    """Return a model that knows items as well, and how many are new to it; the one that is given stays as it is.
 
-    A model that cannot take them in goes on without them until it is fitted again: they come from other sources, such
-    as what came last.
+    It may go on answering meanwhile. One that cannot take them in is returned itself and goes on without them until
+    it is fitted again: they come from other sources, such as what came last.
     """
     if not model.capabilities.cold_items or not rows:
-        return 0
+        return model, 0
     ids = list(rows)
     new = [item for item, number in zip(ids, model.items_.index(ids), strict=True) if number == UNKNOWN]
     if not new:
-        return 0
+        return model, 0
     try:
-        model.extend(items=as_catalogue({item: rows[item] for item in new}))
+        other = model.twin().extend(items=as_catalogue({item: rows[item] for item in new}))
     except Exception:
         # The items are kept and shown by other sources; a model, or its encoder's endpoint, must not undo that.
         _logger.warning("'%s' could not take in %d new items", model.name, len(new), exc_info=True)
-        return 0
-    return len(new)
+        return model, 0
+    return other, len(new)
 
 
 def as_catalogue(rows: Mapping[str, Row]) -> Catalogue:

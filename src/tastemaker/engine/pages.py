@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from tastemaker.core.errors import QueryError
 from tastemaker.core.query import Query
 
 MOST: Final = 10_000
+MOST_BYTES: Final = 64 * 2**20
 MINUTES: Final = 30.0
+
+# As measured on CPython 3.11 (64 bits): a request with nothing in it, and any value in it beyond its characters.
+_BYTES_OF_QUERY: Final = 600
+_BYTES_OF_VALUE: Final = 60
+_BYTES_OF_EVENT: Final = 180
+_WIDEST: Final = 4
+"""Bytes of a character at most."""
 
 
 class Pages:
@@ -21,22 +29,50 @@ class Pages:
     Args:
         clock: Seconds, growing.
         most: How many answers.
+        most_bytes: About how much memory they may take; an answer that takes more by itself is not kept.
         minutes: For how long.
     """
 
-    def __init__(self, clock: Callable[[], float], *, most: int = MOST, minutes: float = MINUTES) -> None:
-        self._clock, self._most, self._seconds = clock, most, 60 * minutes
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        most: int = MOST,
+        most_bytes: int = MOST_BYTES,
+        minutes: float = MINUTES,
+    ) -> None:
+        self._clock, self._most, self._most_bytes, self._seconds = clock, most, most_bytes, 60 * minutes
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[float, Query]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, int, Query]] = OrderedDict()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        """Return how many answers can be gone on with."""
+        return len(self._known)
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory they take."""
+        return self._bytes
 
     def keep(self, name: str, query: Query, shown: tuple[str, ...]) -> None:
         """Keep what the next page of an answer is: the same request without what was shown."""
         following = replace(query, exclude=(*query.exclude, *shown), cursor=None)
-        now = self._clock()
+        size, now = nbytes_of(following), self._clock()
         with self._lock:
-            self._known[name] = now, following
-            while len(self._known) > self._most or next(iter(self._known.values()))[0] < now - self._seconds:
-                self._known.popitem(last=False)
+            self._drop(name)
+            self._known[name] = now, size, following
+            self._bytes += size
+            while self._known and self._too_much(now):
+                self._drop(next(iter(self._known)))
+
+    def _too_much(self, now: float) -> bool:
+        oldest = next(iter(self._known.values()))[0]
+        return len(self._known) > self._most or self._bytes > self._most_bytes or oldest < now - self._seconds
+
+    def _drop(self, name: str) -> None:
+        if name in self._known:
+            self._bytes -= self._known.pop(name)[1]
 
     def following(self, query: Query) -> Query:
         """Return the request for the page that the cursor of a query names, as long as that query asks for.
@@ -51,7 +87,7 @@ class Pages:
             raise QueryError(
                 "this cursor is unknown, or too old to go on with", where="cursor", remedy="Ask without one."
             )
-        following = known[1]
+        following = known[2]
         if query.user_id is not None and query.user_id != following.user_id:
             raise QueryError("this cursor belongs to somebody else's answer", where="cursor", remedy="Ask without one.")
         return replace(following, k=query.k)
@@ -59,7 +95,29 @@ class Pages:
     def forget(self, *names: str) -> int:
         """Forget the answers to somebody, under all their names; return how many."""
         with self._lock:
-            theirs = [name for name, (_, query) in self._known.items() if query.user_id in names]
+            theirs = [name for name, (_, _, query) in self._known.items() if query.user_id in names]
             for name in theirs:
-                del self._known[name]
+                self._drop(name)
         return len(theirs)
+
+
+def nbytes_of(query: Query) -> int:
+    """Return about how much memory a request takes, rather too much than too little."""
+    events = (*(query.history or ()), *query.session)
+    # Ids that other objects hold as well are counted all the same: whether they do is not known.
+    size = _BYTES_OF_QUERY + sum(_BYTES_OF_EVENT + _WIDEST * len(event.item_id) for event in events)
+    for ids in (query.liked, query.disliked, query.items, query.candidates or (), query.exclude):
+        size += _BYTES_OF_VALUE * len(ids) + _WIDEST * sum(map(len, ids))
+    for value in (query.user_id, query.text, query.filters, query.scenario, query.locale, query.profile, query.context):
+        size += _nbytes(value)
+    return size
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, str):
+        return _BYTES_OF_VALUE + _WIDEST * len(value)
+    if isinstance(value, Mapping):
+        return _BYTES_OF_VALUE + sum(_nbytes(part) for pair in value.items() for part in pair)
+    if isinstance(value, list | tuple | set | frozenset):
+        return _BYTES_OF_VALUE + sum(map(_nbytes, value))
+    return 0 if value is None else _BYTES_OF_VALUE

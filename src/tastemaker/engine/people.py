@@ -24,6 +24,8 @@ SNAPSHOT_AFTER: Final = 100
 """A state is kept again after so many signals; as many at most have to be read from the log when it is needed anew."""
 
 _CHUNK: Final = 500
+_MOST_MISSED: Final = 1_000
+"""So many signals wait for somebody who is being made; beyond that it is begun again."""
 _PAGE: Final = 10_000
 
 
@@ -176,11 +178,15 @@ class People:
             missed = self._making.get(name)
             if missed is not None:
                 missed.append(signal)
+                if len(missed) > _MOST_MISSED:
+                    # Made anew from the log, which has them.
+                    self._making[name] = None
             return
         live.take_signal(signal)
         self._count(name, live)
         if live.unsaved >= self._snapshot_after:
             self._save(name, live)
+        self._make_room()
 
     def follow(self) -> None:
         """Take in what changed in profiles, here or in another process; to be called after a change, and now and then.
@@ -201,6 +207,17 @@ class People:
             with self._lock:
                 for name in about & self._live.keys():
                     self._live[name].profile = told_of(rows[name])
+
+    def follow_as(self, following: Following) -> None:
+        """Work out something else from now on, of everybody: they are made anew from the log when they are needed."""
+        with self._writing, self._lock:
+            self.following = following
+            self._live.clear()
+            self._sizes.clear()
+            self._bytes = 0
+            self._unwritten.clear()
+            for name in self._making:
+                self._making[name] = None
 
     def forget(self, *names: str) -> None:
         """Drop somebody, under all their names, from memory and from the snapshots.
@@ -228,6 +245,9 @@ class People:
     def _hold(self, name: str, live: LivePerson) -> None:
         self._live[name] = live
         self._count(name, live)
+        self._make_room()
+
+    def _make_room(self) -> None:
         while len(self._live) > 1 and (len(self._live) > self._most_people or self._bytes > self._most_bytes):
             gone, last = self._live.popitem(last=False)
             self._bytes -= self._sizes.pop(gone)

@@ -125,16 +125,35 @@ class Refit:
     def _attempt(self, job: Job, folder: Path, leave_off: threading.Event) -> Row:
         self._sweep(folder)
         erasures = self._store.notes.get(ERASURES)
-        facts = self._prepare(job, folder)
+        if _last_plan(folder).get("erasures", erasures) != erasures:
+            # What the earlier attempt learnt is of somebody who is gone.
+            shutil.rmtree(folder, ignore_errors=True)
+        facts = self._prepare(job, folder, erasures)
         _go_on(leave_off)
         self._fit(folder, leave_off)
+        self._need_same(erasures, folder)
+        facts |= json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        artefact = self._registered(folder, facts, erasures)
+        # What is left takes seconds, and to leave off here would be to fit again.
+        return self._result(job, artefact)
+
+    def _need_same(self, erasures: Json, folder: Path) -> None:
         if self._store.notes.get(ERASURES) != erasures:
             shutil.rmtree(folder, ignore_errors=True)
             raise JobError("somebody was erased while the model was fitted, so that it is fitted anew", again=True)
-        facts |= json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        artefact = Registry(self._store).register(folder / MODEL, facts)
-        # What is left takes seconds, and to leave off here would be to fit again.
-        return self._result(job, artefact)
+
+    def _registered(self, folder: Path, facts: Mapping[str, Json], erasures: Json) -> Artefact:
+        registry = Registry(self._store)
+        before = {each.artefact_id for each in registry.models()}
+        artefact = registry.register(folder / MODEL, facts)
+        try:
+            # Asked once more when the model is there: an erasure that ends after this finds it and lists it.
+            self._need_same(erasures, folder)
+        except JobError:
+            if artefact.artefact_id not in before:
+                self._store.artefacts.delete(artefact.artefact_id)
+            raise
+        return artefact
 
     def _sweep(self, own: Path) -> None:
         """Remove what jobs left behind whose worker died and that nobody will take over."""
@@ -144,16 +163,17 @@ class Refit:
             if folder != own and (left is None or left.state in ("done", "failed")):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _prepare(self, job: Job, folder: Path) -> dict[str, Json]:
+    def _prepare(self, job: Job, folder: Path, erasures: Json) -> dict[str, Json]:
         """Write the data and the plan; return what is known of the model by now."""
         plan, until = self._plan, job.payload.get("until")
         name = str(job.payload.get("model") or plan.model)
-        offset = _last_attempt(folder) or self._store.events.last_offset()
+        offset = _last_plan(folder).get("last_offset") or self._store.events.last_offset()
         dataset = dataset_of(
             self._store, self._store.tenant.name, weights=plan.weights, until=until, last_offset=offset, run=self._run
         )
         told = {
             "last_offset": offset,
+            "erasures": erasures,
             "model": name,
             "tables": {each: dict(table) for each, table in plan.tables.items()},
             "protocol": plan.protocol if dataset.interactions.has_times else "leave-one-out",
@@ -207,11 +227,12 @@ def _check(payload: Row) -> None:
         raise JobError(f"'until' is {until!r}", again=False, remedy="Give microseconds since 1970-01-01 UTC.")
 
 
-def _last_attempt(folder: Path) -> int | None:
-    """Return up to which place of the log an earlier attempt read."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return int(json.loads((folder / PLAN).read_text(encoding="utf-8"))["last_offset"])
-    return None
+def _last_plan(folder: Path) -> Mapping[str, Json]:
+    """Return the plan of an earlier attempt: up to which place of the log it read, among others; empty for none."""
+    with suppress(OSError, ValueError):
+        found = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def _go_on(leave_off: threading.Event) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from tastemaker.core.errors import ModelError, StorageError
@@ -23,7 +27,12 @@ LIVE: Final = "live"
 TOLERANCE: Final = 0.02
 """A candidate may be worse than the live model by this share."""
 
+STALE: Final = "stale models"
+"""The note that says of which models it is, or may be, that they were fitted on events of people who were erased since:
+id -> how many people."""
+
 _SHORTEST: Final = 6
+_MARKING: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,18 @@ class Registry:
                 remedy=f"Give {_SHORTEST} characters of it or more; tastemaker registry list shows them.",
             )
         return found[0]
+
+    def stale(self) -> Mapping[str, int]:
+        """Return the models that know, or may know, somebody who was erased since: id -> how many people."""
+        return dict(self._store.notes.get(STALE) or {})
+
+    def mark_stale(self, artefact_ids: Iterable[str]) -> None:
+        """Note down that one more person was erased whose events these models were, or may have been, fitted on."""
+        with _MARKING:
+            there = {each.artefact_id for each in self.models()}
+            counts = Counter({name: count for name, count in self.stale().items() if name in there})
+            counts.update(there.intersection(artefact_ids))
+            self._store.notes.put(STALE, dict(counts))
 
     def history(self) -> list[Change]:
         """Return how the live model changed, oldest first."""
@@ -189,7 +210,41 @@ class Registry:
         return gone
 
 
-def described(artefact: Artefact, live: Artefact | None = None) -> Row:
-    """Return a model as JSON values: its id, when it came, whether it is live, and its lineage."""
-    is_live = live is not None and artefact.artefact_id == live.artefact_id
-    return {"artefact_id": artefact.artefact_id, "created": artefact.created, "live": is_live, **artefact.facts}
+def lineage_of(model: Artefact | Path) -> Row:
+    """Return what `tastemaker.engine.Engine` is to say of the model that it answers from.
+
+    Its ``version``, which is that of its content, and when it was made (``model_created``, microseconds since the
+    epoch). A saved model that is not registered has the hash of its configuration, which names the hashes of its files,
+    for a version.
+
+    Args:
+        model: A model of the registry, or the folder of a saved one.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    if isinstance(model, Artefact):
+        return {"version": model.artefact_id, "model_created": model.created}
+    config = model / "config.json"
+    try:
+        version = hashlib.sha256(config.read_bytes()).hexdigest()
+        return {"version": version, "model_created": config.stat().st_mtime_ns // 1_000}
+    except OSError as error:
+        raise StorageError("the model cannot be read", where=str(config), remedy="Train it again.") from error
+
+
+def described(artefact: Artefact, live: Artefact | None = None, stale: Mapping[str, int] = MappingProxyType({})) -> Row:
+    """Return a model as JSON values: its id, when it came, whether it is live, and its lineage.
+
+    Args:
+        artefact: The model.
+        live: The one that answers.
+        stale: See `Registry.stale`; ``erased_since`` says how many people that are.
+    """
+    return {
+        "artefact_id": artefact.artefact_id,
+        "created": artefact.created,
+        "live": live is not None and artefact.artefact_id == live.artefact_id,
+        "erased_since": stale.get(artefact.artefact_id, 0),
+        **artefact.facts,
+    }

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from tastemaker.core.errors import ConfigError, TastemakerError, nearest
 from tastemaker.core.query import Query
+from tastemaker.engine.spaces import TEXT
 from tastemaker.models import DenseRecommender
 from tastemaker.pipeline.diversity import MaximalMarginalRelevance
-from tastemaker.pipeline.exploration import EpsilonGreedy, Softmax
+from tastemaker.pipeline.exploration import EpsilonGreedy, ShownAndClicked, Softmax, Thompson
 from tastemaker.pipeline.filters import parse
 from tastemaker.pipeline.fusing import Fuse
 from tastemaker.pipeline.gate import Gate
@@ -22,10 +23,12 @@ from tastemaker.pipeline.item_vectors import ItemVectors
 from tastemaker.pipeline.nearest import Nearest, SimilarTo
 from tastemaker.pipeline.pipeline import Pipeline
 from tastemaker.pipeline.ranking import Rank
-from tastemaker.pipeline.retrievers import USUAL, Among, FromModel, Latest, Popular, Searched
+from tastemaker.pipeline.retrievers import USUAL, Among, Finder, FromModel, Latest, Popular, Searched
 from tastemaker.pipeline.rules import Boost, Bury, Fresh, Pin, Promote, Quota
 from tastemaker.pipeline.stage import Context, Person, Stage
-from tastemaker.retrieval.text_search import TextSearch
+
+_SPARE: Final = 30
+"""A model that is the whole pipeline names so many more than are asked for: the gate may take some out."""
 
 SOURCES: Final = ("model", "popular", "latest", "search", "similar", "nearest")
 
@@ -76,7 +79,7 @@ class RuleSettings(_Table):
     promote: str | None = Field(None, description="a filter: what fulfils it gets a `share` of the places")
     share: float = Field(0.2, ge=0, le=1)
     diversity: float | None = Field(None, ge=0, le=1, description="how much unlikeness counts, in a `space`")
-    space: str = "text"
+    space: str = TEXT
 
     _readable = field_validator("boost", "bury", "promote")(_filter)
 
@@ -92,10 +95,25 @@ class RuleSettings(_Table):
 class ExploreSettings(_Table):
     """What is left to chance."""
 
-    kind: Literal["epsilon", "softmax"]
+    kind: Literal["epsilon", "softmax", "thompson"]
     epsilon: float = Field(0.1, ge=0, le=1)
     temperature: float = Field(0.1, ge=0)
+    prior: tuple[float, float] = Field(
+        (1.0, 9.0), description="clicks, and showings without one, that thompson takes every item to have had"
+    )
     depth: int = Field(50, ge=1, le=1000, description="how many of the first candidates may be explored")
+
+    @field_validator("prior", mode="before")
+    @classmethod
+    def _of_list(cls, given: Any) -> Any:
+        return tuple(given) if isinstance(given, list) else given
+
+    @field_validator("prior")
+    @classmethod
+    def _above_0(cls, prior: tuple[float, float]) -> tuple[float, float]:
+        if min(prior) <= 0:
+            raise ValueError("both numbers of a prior must be above 0")
+        return prior
 
 
 class ScenarioSettings(_Table):
@@ -109,6 +127,20 @@ class ScenarioSettings(_Table):
     rules: tuple[RuleSettings, ...] = ()
     explore: ExploreSettings | None = None
     deadline: float | None = Field(None, gt=0, description="milliseconds, where the request names none")
+
+    def spaces(self) -> frozenset[str]:
+        """Return the spaces of vectors that it uses."""
+        near = (source.of.partition(":") for source in self.retrieve)
+        used = {space or TEXT for kind, _, space in near if kind == "nearest"}
+        return frozenset(used | {rule.space for rule in self.rules if rule.diversity is not None})
+
+    def searches(self) -> bool:
+        """Say whether it searches texts."""
+        return any(source.of == "search" for source in self.retrieve)
+
+    def only_searches(self) -> bool:
+        """Say whether nothing but a search for texts names its candidates."""
+        return all(source.of == "search" for source in self.retrieve)
 
     _readable = field_validator("where")(_filter)
 
@@ -186,29 +218,36 @@ class Parts:
         search: What searches texts.
         spaces: Name of a space -> the items' vectors there.
         newest: The person as known by now, for the gate.
+        responses: How often items were shown, and taken up.
     """
 
     model: DenseRecommender
     wanted: Callable[[], NDArray[np.float64]]
-    search: TextSearch | None = None
+    search: Finder | None = None
     spaces: Mapping[str, ItemVectors] = field(default_factory=dict)
     newest: Callable[[Context], Person] | None = None
+    responses: ShownAndClicked | None = None
 
-    def source(self, of: str, n: int) -> Stage:
+    def source(self, of: str, n: int, *, alone: bool = False) -> Stage:
         """Return a source by its name.
+
+        Args:
+            of: The name.
+            n: How many candidates.
+            alone: Whether it is the whole pipeline, so that more than can be shown are of no use.
 
         Raises:
             ConfigError: There is nothing that it could come from.
         """
         kind, _, space = of.partition(":")
         if kind == "nearest":
-            return Nearest(space or "text", self.vectors(space or "text"), n)
+            return Nearest(space or TEXT, self.vectors(space or TEXT), n)
         if kind == "search":
             if self.search is None:
                 raise ConfigError("a scenario searches, and this engine has no search", where=of)
             return Searched(self.search, n)
         made: dict[str, Callable[[], Stage]] = {
-            "model": lambda: FromModel(self.model, n),
+            "model": lambda: FromModel(self.model, n, spare=_SPARE if alone else None),
             "similar": lambda: SimilarTo(self.model, n, name=self.model.name),
             "popular": lambda: Popular(self.wanted, n),
             "latest": lambda: Latest(n),
@@ -222,8 +261,25 @@ class Parts:
             ConfigError: There is no such space.
         """
         if space not in self.spaces:
-            raise ConfigError(f"a scenario uses the space '{space}'", remedy=nearest(space, self.spaces))
+            remedy = nearest(space, self.spaces) if self.spaces else "Vectors of texts need an encoder: [text] encoder."
+            raise ConfigError(f"a scenario uses the space '{space}', and this engine has none", remedy=remedy)
         return self.spaces[space]
+
+    def explorer(self, explore: ExploreSettings) -> Stage:
+        """Return what leaves places to chance.
+
+        Raises:
+            ConfigError: It needs counts, and nothing is counted here.
+        """
+        if explore.kind == "epsilon":
+            return EpsilonGreedy(explore.epsilon, depth=explore.depth)
+        if explore.kind == "softmax":
+            return Softmax(explore.temperature, depth=explore.depth)
+        if self.responses is None:
+            raise ConfigError(
+                "a scenario explores by clicks, and this engine keeps none", remedy="Start it with a store."
+            )
+        return Thompson(self.responses, prior=explore.prior, depth=explore.depth)
 
 
 def make_pipeline(settings: ScenarioSettings, parts: Parts) -> Pipeline:
@@ -233,8 +289,9 @@ def make_pipeline(settings: ScenarioSettings, parts: Parts) -> Pipeline:
         ConfigError: It uses what this engine lacks.
     """
     stages: list[Stage] = []
+    alone = len(settings.retrieve) == 1 and not (settings.rank or settings.rules or settings.explore)
     for source in settings.retrieve:
-        stage = parts.source(source.of, source.n)
+        stage = parts.source(source.of, source.n, alone=alone)
         stages.append(Among(source.where, stage, name=stage.name) if source.where else stage)
     if len(stages) > 1:
         weights = {stage.name: source.weight for stage, source in zip(stages, settings.retrieve, strict=True)}
@@ -243,7 +300,7 @@ def make_pipeline(settings: ScenarioSettings, parts: Parts) -> Pipeline:
         stages.append(Rank(parts.model))
     stages += [_rule(rule, parts) for rule in settings.rules]
     if settings.explore is not None:
-        stages.append(_explorer(settings.explore))
+        stages.append(parts.explorer(settings.explore))
     return Pipeline(stages, Gate(newest=parts.newest), fallbacks=(Popular(parts.wanted), Latest()))
 
 
@@ -262,9 +319,3 @@ def _rule(rule: RuleSettings, parts: Parts) -> Stage:
         return Promote(rule.promote, rule.share)
     assert rule.diversity is not None
     return MaximalMarginalRelevance(rule.diversity, parts.vectors(rule.space))
-
-
-def _explorer(explore: ExploreSettings) -> Stage:
-    if explore.kind == "epsilon":
-        return EpsilonGreedy(explore.epsilon, depth=explore.depth)
-    return Softmax(explore.temperature, depth=explore.depth)

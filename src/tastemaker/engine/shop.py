@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, Self
 
 from tastemaker.core.clock import Clock, system_clock, to_microseconds
 from tastemaker.core.errors import ServiceError, UnknownItemError
 from tastemaker.data.catalogue import Catalogue
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.titles import TitleIndex, year_in_words
+from tastemaker.engine.cycles import no_search_for_cycles
+from tastemaker.engine.item_rows import put_stored
+from tastemaker.engine.newcomers import as_catalogue
 from tastemaker.pipeline.shelf import Shelf
 from tastemaker.store.ports import Records, Row
 
 _PAGE = 10_000
+
+
+class Follower(Protocol):
+    """What is made of a shop's items and follows them; called while others wait to write, so it has to be quick."""
+
+    def put(self, rows: Mapping[str, Row]) -> None:
+        """Take in whole rows that were written."""
+        ...
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Take in that items were taken away."""
+        ...
 
 
 class Shop:
@@ -36,9 +51,15 @@ class Shop:
     ) -> None:
         self.shelf = shelf
         self._rows, self._catalogue, self._clock = rows, catalogue, clock
-        self._lock = threading.RLock()
+        self._lock, self._finding = threading.RLock(), threading.Lock()
         self._titles: tuple[int, TitleIndex] | None = None
         self._making: threading.Thread | None = None
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> None:
+        """Tell somebody of every change from now on, in the order of the changes, before the writer is answered."""
+        with self._lock:
+            self._followers.append(follower)
 
     @classmethod
     def of_dataset(cls, dataset: Dataset, clock: Clock = system_clock) -> Self:
@@ -47,11 +68,12 @@ class Shop:
 
     @classmethod
     def of_records(cls, rows: Records, clock: Clock = system_clock) -> Self:
-        """Return the catalogue that a store holds."""
+        """Return the catalogue that a store holds; a value that no column can take is left out, and the log says so."""
         shelf, after = Shelf(), ""
-        while page := rows.scan(after, _PAGE):
-            shelf.put(dict(page))
-            after = page[-1][0]
+        with no_search_for_cycles():
+            while page := rows.scan(after, _PAGE):
+                put_stored(shelf, dict(page))
+                after = page[-1][0]
         return cls(shelf, rows, None, clock)
 
     def __len__(self) -> int:
@@ -86,14 +108,38 @@ class Shop:
         ids = sorted(item for item in self._catalogue.frame["item_id"] if item > after)[:limit]
         return [(item, self._catalogue.item(item)) for item in ids]
 
+    def pages(self) -> Iterator[dict[str, Row]]:
+        """Yield all rows in the order of their ids, some thousands at a time."""
+        after = ""
+        while page := self.items(after, _PAGE):
+            yield dict(page)
+            after = page[-1][0]
+
+    def catalogue(self) -> Catalogue:
+        """Return all items with the fields that models and searches read."""
+        if self._catalogue is not None:
+            return self._catalogue
+        return as_catalogue({item: row for page in self.pages() for item, row in page.items()})
+
     def title(self, item_id: str) -> str:
         """Return the title of an item, with its year where that is known; its id where it is not."""
         number = int(self.shelf.numbers([item_id])[0])
-        if number < 0:
-            return item_id
-        year = self.shelf.year(number)
-        title = self.shelf.title(number) or item_id
-        return f"{title} ({year_in_words(year)})" if year else title
+        return item_id if number < 0 else self.titles_of([number])[0]
+
+    def titles_of(self, numbers: Sequence[int]) -> list[str]:
+        """Return the titles of items with these numbers on the shelf, as `title` does."""
+        titles, years, ids = self.shelf.kept("title"), self.shelf.kept("year"), self.shelf.ids
+        found = []
+        for number in numbers:
+            title = (titles and titles.value(number)) or str(ids[number])
+            year = years and years.value(number)
+            found.append(f"{title} ({year_in_words(int(year))})" if year else title)
+        return found
+
+    def card(self, item_id: str) -> dict[str, Any]:
+        """Return what a list of search results shows of an item: ``item_id, title, categories``."""
+        categories = list(self.item(item_id).get("categories") or [])
+        return {"item_id": item_id, "title": self.title(item_id), "categories": categories}
 
     def search(self, text: str, limit: int = 10) -> list[str]:
         """Return the ids of the items whose titles fit ``text``, best first; a new title within a moment."""
@@ -104,13 +150,18 @@ class Shop:
         """Return the look-up by title; where the catalogue has changed a newer one is made beside the work."""
         if self._catalogue is not None:
             return self._catalogue.titles
-        with self._lock:
+        # Not the lock of those who write: making it takes longer than a change may wait.
+        with self._finding:
             if self._titles is None:
                 self._titles = self._indexed()
             elif self._titles[0] != self.shelf.revision and (self._making is None or not self._making.is_alive()):
                 self._making = threading.Thread(target=self._renew, name="titles", daemon=True)
                 self._making.start()
             return self._titles[1]
+
+    def index_titles(self) -> None:
+        """Begin to make the look-up by title in the background; who asks before it is made waits for it."""
+        threading.Thread(target=self.titles, name="titles", daemon=True).start()
 
     def _renew(self) -> None:
         self._titles = self._indexed()
@@ -136,6 +187,8 @@ class Shop:
             self.shelf.check(rows)
             revision = records.put(rows)
             self.shelf.put(rows, to_microseconds(self._clock()))
+            for follower in self._followers:
+                follower.put(rows)
         return revision
 
     def patch(self, item_id: str, changes: Row) -> dict[str, Any]:
@@ -155,7 +208,10 @@ class Shop:
         records = self._writable()
         with self._lock:
             self.shelf.remove(ids)
-            return records.delete(ids)
+            gone = records.delete(ids)
+            for follower in self._followers:
+                follower.forget(ids)
+            return gone
 
     def _writable(self) -> Records:
         if self._rows is None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from tastemaker.core.clock import Clock, system_clock
 from tastemaker.engine.engine import Engine
-from tastemaker.engine.registry import Registry
+from tastemaker.engine.registry import Registry, lineage_of
 from tastemaker.engine.worker import Handler, Worker
 from tastemaker.models import DenseRecommender, load_model
 
@@ -52,6 +52,8 @@ class Upkeep:
         for kind, period in (every or {}).items():
             self._worker.schedule(kind, period)
         self._stop = threading.Event()
+        # Its own thread follows, and so does whoever changed the live model.
+        self._following = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._served = ""
 
@@ -71,15 +73,16 @@ class Upkeep:
 
     def follow(self) -> bool:
         """Answer from the model that the registry calls live, if it is another than before; say whether it is."""
-        live = self._registry.live()
-        if live is None or live.artefact_id == self._served:
-            return False
-        assert self._engine.store is not None
-        model = self._load(self._engine.store.artefacts.open(live.artefact_id))
-        self._engine.take_model(model)
-        self._engine.introduce_all()
-        self._served = live.artefact_id
-        return True
+        with self._following:
+            live = self._registry.live()
+            if live is None or live.artefact_id == self._served:
+                return False
+            assert self._engine.store is not None
+            model = self._load(self._engine.store.artefacts.open(live.artefact_id))
+            self._engine.take_model(model, lineage_of(live))
+            self._engine.introduce_all()
+            self._served = live.artefact_id
+            return True
 
     def try_to_follow(self) -> None:
         """Do `follow`; where that fails, the model that answers goes on answering, and the log says why."""

@@ -42,7 +42,7 @@ class Bm25:
         counts = texts_with_each(texts)
         terms = sorted(counts)
         df = np.asarray([counts[term] for term in terms], dtype=np.float64)
-        idf = np.log1p((len(texts) - df + 0.5) / (df + 0.5)).astype(np.float32)
+        idf = _idf(df, len(texts)).astype(np.float32)
         mean_length = sum(map(len, texts)) / max(len(texts), 1)
         return cls(terms, idf, mean_length, k1=k1, b=b)
 
@@ -56,6 +56,23 @@ class Bm25:
         matrix.sort_indices()
         return matrix
 
+    def weight(self, term: str, holding: int, texts: int) -> float:
+        """Return the ``idf`` of a term; of one that was not learnt, as if ``holding`` of so many ``texts`` held it."""
+        place = self._places.get(term)
+        return float(self.idf[place] if place is not None else _idf(np.float64(holding), texts))
+
+    def shares(self, counts: Iterable[int], length: int) -> list[float]:
+        """Return what one text answers to each of its terms, but for the term's ``idf``.
+
+        Args:
+            counts: How often it says each.
+            length: How many terms it has.
+        """
+        # Where nothing was learnt from, every length is as good as the mean.
+        relative = length / self.mean_length if self.mean_length else 1.0
+        saturation = self.k1 * (1 - self.b + self.b * relative)
+        return [count / (count + saturation) for count in counts]
+
     def queries(self, texts: Iterable[Sequence[str]]) -> sparse.csr_array:
         """Return the shares of the known terms in what each text asks for, float32 ``[m, t]``.
 
@@ -67,3 +84,7 @@ class Bm25:
         matrix.data /= np.repeat(np.maximum(totals, 1), np.diff(matrix.indptr)).astype(np.float32)
         matrix.sort_indices()
         return matrix
+
+
+def _idf(df: NDArray[np.float64] | np.float64, texts: int) -> NDArray[np.float64]:
+    return np.asarray(np.log1p((texts - df + 0.5) / (df + 0.5)))

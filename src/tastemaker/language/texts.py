@@ -59,12 +59,30 @@ def item_texts(catalogue: Catalogue, item_ids: Iterable[str], template: str | No
     wanted = list(item_ids)
     texts: dict[str, str] = {}
     for item, *values in catalogue.frame.select("item_id", *named).iter_rows():
-        said = {
-            name: _categories(value) if name == "categories" else in_words(value)
-            for name, value in zip(named, values, strict=True)
-        }
-        texts[item] = shortened(parsed.filled(said), MAX_TEXT)
+        texts[item] = _filled(parsed, dict(zip(named, values, strict=True)))
     return [texts.get(item, "") for item in wanted]
+
+
+def row_text(row: Mapping[str, Any], template: str | None = None) -> str:
+    """Return one item in words, as `item_texts` does; nothing where its row says nothing that is named.
+
+    Args:
+        row: Values by name; a field that it lacks has no value.
+        template: See `item_texts`.
+
+    Raises:
+        ConfigError: The template is no template.
+    """
+    parsed = Template.of(template or ITEM_TEMPLATE, ITEM_SETTING)
+    return _filled(parsed, {name: row.get(name) for name in parsed.fields if name not in _NO_WORDS})
+
+
+def _filled(template: Template, values: Mapping[str, Any]) -> str:
+    said = {
+        name: _categories(value) if name == "categories" and not isinstance(value, str) else in_words(value)
+        for name, value in values.items()
+    }
+    return shortened(template.filled(said), MAX_TEXT)
 
 
 def person_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -295,6 +296,14 @@ class DenseRecommender(ABC):
             self._absorb(interactions)
             self.provenance_ = _with(self.provenance_, interactions.provenance())
         return self
+
+    def twin(self) -> Self:
+        """Return a model that answers as this one does, and may `extend` by items while this one goes on answering.
+
+        What both only read, such as weights, is shared. A model whose `_grow` changes something in place, where
+        others put something new in its stead, has to copy that here.
+        """
+        return copy.copy(self)
 
     def save(self, folder: str | Path) -> None:
         """Write the model as a folder, whole or not at all; an older model there is replaced.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import polars as pl
@@ -199,6 +200,12 @@ class FeatureRidge(EventModel):
         self._items = Features.unpack("items", fitted, tensors)
         self.person_weights_, self.item_weights_ = tensors["person_weights"], tensors["item_weights"]
         self.cross_weights_ = tensors["cross_weights"]
+
+    def twin(self) -> Self:
+        """See `DenseRecommender.twin`."""
+        other = super().twin()
+        other._items = copy.deepcopy(self._items)
+        return other
 
     def _grow(self, catalogue: Catalogue, new: int) -> None:
         self._items.add(catalogue.frame, "item_id", list(self.items_.ids[-new:]))

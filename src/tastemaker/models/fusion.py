@@ -227,6 +227,12 @@ class Fusion(DenseRecommender):
         self._known_factors = (query, factors)
         return factors
 
+    def twin(self) -> Self:
+        """See `DenseRecommender.twin`."""
+        other = super().twin()
+        other.sources = {name: source.twin() for name, source in self.sources.items()}
+        return other
+
     def _grow(self, catalogue: Catalogue, new: int) -> None:
         self._known_factors = None
         for source in self.sources.values():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import polars as pl
@@ -310,6 +311,13 @@ class HashedLogistic(EventModel):
         for name in ("people", "items", "words", "asked"):
             setattr(self, f"_{name}", Features.unpack(name, fitted, tensors))
         self._forget_caches()
+
+    def twin(self) -> Self:
+        """See `DenseRecommender.twin`."""
+        other = super().twin()
+        other._items = copy.deepcopy(self._items)
+        other._words = copy.deepcopy(self._words)
+        return other
 
     def _grow(self, catalogue: Catalogue, new: int) -> None:
         ids = list(self.items_.ids[-new:])

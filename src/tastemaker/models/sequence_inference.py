@@ -100,19 +100,22 @@ def time_codes(
     before, asked = np.roll(times, 1), np.roll(times, -1)
     before[starts[some]] = NO_TIME
     asked[ends[some] - 1] = now[some]
-    days = asked // MICROSECONDS_PER_DAY
-    months = asked.view("datetime64[us]").astype("datetime64[M]").view(np.int64)
-    columns = {
-        "since": _gap(times, asked),
-        "before": _gap(before, times),
-        "hour": np.where(asked == NO_TIME, 0, 1 + asked // _MICROSECONDS_PER_HOUR % 24),
-        "weekday": np.where(asked == NO_TIME, 0, 1 + (days + _FIRST_WEEKDAY) % 7),
-        "month": np.where(asked == NO_TIME, 0, 1 + months % 12),
-    }
     found = np.empty((len(times), len(TIMES[kind])), dtype=np.int16)
     for place, (name, first) in enumerate(zip(TIMES[kind], time_rows(kind), strict=False)):
-        found[:, place] = first + columns[name]
+        if name in _GAPS:
+            found[:, place] = first + (_gap(times, asked) if name == "since" else _gap(before, times))
+        else:
+            found[:, place] = first + np.where(asked == NO_TIME, 0, 1 + _of_calendar(asked, name))
     return found
+
+
+def _of_calendar(moments: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+    """Return the hour of the day, the day of the week or the month of the year, from 0, int64 ``[e]``."""
+    if name == "hour":
+        return moments // _MICROSECONDS_PER_HOUR % 24
+    if name == "weekday":
+        return (moments // MICROSECONDS_PER_DAY + _FIRST_WEEKDAY) % 7
+    return moments.view("datetime64[us]").astype("datetime64[M]").view(np.int64) % 12
 
 
 def _gap(earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.clock import to_microseconds
-from tastemaker.core.query import Event, Query
-from tastemaker.pipeline.conditions import And
+from tastemaker.core.query import Event
 from tastemaker.pipeline.filters import Filter, Moment, parse
 from tastemaker.pipeline.slate import Numbers, Slate
 from tastemaker.pipeline.stage import Context, Person
@@ -68,8 +67,9 @@ class Allowed:
         shelf, query, person = context.shelf, context.query, person or context.person
         revision, moment = shelf.revision, moment_of(context)
         checks = [(UNAVAILABLE, shelf.open_at(moment.now))]
-        wanted = [part for each in (*filters, query.filters) if each for part in _parts(each)]
-        checks += [(str(part), shelf.mask(part, moment)) for part in wanted]
+        wanted = [parse(each) if isinstance(each, str) else each for each in (*filters, query.filters) if each]
+        # One by one, so that it can be told which of them took an item out.
+        checks += [(str(part), shelf.mask(part, moment)) for each in wanted for part in each.parts]
         # An item may have come between two of them: it is left to the next request.
         n = min(len(mask) for _, mask in checks)
         checks = [(name, mask[:n]) for name, mask in checks]
@@ -77,11 +77,15 @@ class Allowed:
             checks.append((CANDIDATES, _among(n, shelf.numbers(list(query.candidates)))))
         if query.exclude:
             checks.append((EXCLUDED, ~_among(n, shelf.numbers(list(query.exclude)))))
-        against = shelf.numbers(_spoken_against((*person.history, *query.events())))
+        events, stored = query.events(), query.history is person.history
+        against = shelf.numbers(_spoken_against(events if stored else (*person.history, *events)))
         checks.append((HIDDEN, ~_among(n, person.hidden, against)))
         if query.exclude_seen:
-            checks.append((SEEN, ~_among(n, person.seen, shelf.numbers(_touched(query)))))
-        return cls._joined(tuple(checks), int(shelf.present[:n].sum()), revision)
+            # What is stored is among what the person has seen.
+            said = events[len(person.history) :] if stored else events
+            touched = shelf.numbers([*(event.item_id for event in said), *query.items])
+            checks.append((SEEN, ~_among(n, person.seen, touched)))
+        return cls._joined(tuple(checks), int(np.count_nonzero(shelf.present[:n])), revision)
 
     @classmethod
     def _joined(cls, checks: tuple[tuple[str, Mask], ...], total: int, revision: int) -> Self:
@@ -99,6 +103,11 @@ class Allowed:
         checks = (*((other, passed[:n]) for other, passed in self.checks), (name, mask[:n]))
         return self._joined(checks, self.total, self.revision)
 
+    @property
+    def count(self) -> int:
+        """How many items may be recommended."""
+        return self.total - sum(self.removed.values())
+
     @cached_property
     def items(self) -> NDArray[np.int64]:
         """Numbers of the items that may be recommended, int64, ascending."""
@@ -115,13 +124,13 @@ class Allowed:
             if name not in _FOR_GOOD:
                 others = [passed for other, passed in self.checks if other != name]
                 found[name] = int(np.count_nonzero(np.logical_and.reduce(others)))
-        return {name: count for name, count in found.items() if count > len(self.items)}
+        return {name: count for name, count in found.items() if count > self.count}
 
     def why_few(self) -> str:
         """Say in words why not more may be recommended."""
         if not self.total:
             return "the catalogue is empty"
-        few = "nothing may be recommended" if not len(self.items) else f"only {len(self.items)} may be recommended"
+        few = "nothing may be recommended" if not self.count else f"only {self.count} may be recommended"
         helpful = sorted(self.without().items(), key=lambda entry: -entry[1])
         if helpful:
             return f"{few}; {' or '.join(f'{count} without {_said(name)}' for name, count in helpful)}"
@@ -175,6 +184,8 @@ def matching(context: Context, where: Where, items: NDArray[Any]) -> Mask:
 
 def sift(slate: Slate, allowed: Allowed) -> Slate:
     """Return the candidates that may be recommended, and note which condition took out which of the others."""
+    if at(allowed.mask, slate.items).all():
+        return slate.passed(name for name, _ in allowed.checks)
     for name, passed in allowed.checks:
         slate = slate.drop(name, ~at(passed, slate.items))
     return slate
@@ -188,13 +199,6 @@ def at(mask: Mask, numbers: NDArray[Any]) -> Mask:
         return np.asarray(mask[numbers])
     inside = (numbers >= 0) & (numbers < len(mask))
     return np.asarray(np.append(mask, False)[np.where(inside, numbers, -1)])
-
-
-def _parts(where: Where) -> list[Filter]:
-    """Return the conditions of which all must hold, each as a filter, so that it can be told which of them it was."""
-    whole = parse(where) if isinstance(where, str) else where
-    condition = whole.condition
-    return [Filter(part, whole.name) for part in condition.conditions] if isinstance(condition, And) else [whole]
 
 
 def _among(n: int, *numbers: Numbers) -> Mask:
@@ -213,10 +217,6 @@ def _spoken_against(events: Iterable[Event]) -> list[str]:
         elif event.event == UNHIDE:
             found.pop(event.item_id, None)
     return list(found)
-
-
-def _touched(query: Query) -> list[str]:
-    return [*(event.item_id for event in query.events()), *query.items]
 
 
 def _said(name: str) -> str:

@@ -28,7 +28,7 @@ from tastemaker.pipeline.pipeline import Pipeline
 from tastemaker.pipeline.retrievers import FromModel
 from tastemaker.pipeline.shelf import Shelf
 from tastemaker.pipeline.slate import Slate
-from tastemaker.pipeline.stage import Context, Person, Stage
+from tastemaker.pipeline.stage import Chance, Context, Person, Stage
 
 Build: TypeAlias = Callable[[DenseRecommender, Shelf], Sequence[Stage]]
 """Makes the stages, of a fitted model and the shelf they work on."""
@@ -124,7 +124,7 @@ class PipelineRecommender:
         events = query.events()
         person = Person(user_id=query.user_id, history=events)
         seed = [query.seed, zlib.crc32((query.user_id or "").encode())]
-        return pipeline(Context(replace(query, now=now), person, shelf, now, np.random.default_rng(seed)))
+        return pipeline(Context(replace(query, now=now), person, shelf, now, Chance(seed)))
 
     def recommend(
         self,

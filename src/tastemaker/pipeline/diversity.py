@@ -39,6 +39,8 @@ class MaximalMarginalRelevance:
         """Order the candidates anew."""
         if not self.weight or len(slate) < 2:
             return slate
+        if not self.vectors.dim:
+            return slate.note(f"'{self.name}' has no vectors of items yet")
         vectors = self.vectors.take(slate.items)
         relevance = (1 - self.weight) * from_0_to_1(slate.scores)
         order = [int(relevance.argmax())]

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 from tastemaker.pipeline.columns import Mask
-from tastemaker.pipeline.conditions import Condition, Distance, all_of, leaves
+from tastemaker.pipeline.conditions import And, Condition, Distance, all_of, leaves
 from tastemaker.pipeline.fitting import check
 from tastemaker.pipeline.kinds import Kind
 from tastemaker.pipeline.masks import Columns, Scene, mask_of
@@ -41,6 +41,13 @@ class Filter:
     @cached_property
     def _text(self) -> str:
         return str(self.condition)
+
+    @cached_property
+    def parts(self) -> tuple[Filter, ...]:
+        """The conditions of which all must hold, each as a filter."""
+        if not isinstance(self.condition, And):
+            return (self,)
+        return tuple(Filter(part, self.name) for part in self.condition.conditions)
 
     def fields(self) -> frozenset[str]:
         """Return the fields that it asks about, as it calls them; a distance asks about ``lat`` and ``lon``."""

@@ -27,10 +27,10 @@ class ItemVectors:
     one of zeros says nothing, and counts as none.
 
     Args:
-        dim: Length of a vector.
+        dim: Length of a vector; 0 leaves that to the first that comes.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int = 0) -> None:
         self.dim = dim
         self._lock = threading.Lock()
         self._table: tuple[NDArray[np.float32], Mask] = np.zeros((0, dim), np.float32), np.zeros(0, bool)
@@ -59,6 +59,8 @@ class ItemVectors:
         known = np.asarray(numbers) >= 0
         numbers, given = np.asarray(numbers)[known], given[known]
         with self._lock:
+            if not self.dim:
+                self.dim, self._table = given.shape[1], (np.zeros((0, given.shape[1]), np.float32), self._table[1])
             self._grow(int(numbers.max(initial=-1)) + 1)
             table, there = self._table
             table[numbers] = given
@@ -71,6 +73,11 @@ class ItemVectors:
             gone = numbers[(numbers >= 0) & (numbers < len(there))]
             there[gone] = False
             table[gone] = 0.0
+
+    def become(self, other: ItemVectors) -> None:
+        """Hold what another table holds, all of it at once; the other must not be written to afterwards."""
+        with self._lock:
+            self.dim, self._table = other.dim, other._table
 
     def _grow(self, size: int) -> None:
         table, there = self._table
@@ -88,7 +95,7 @@ class ItemVectors:
     def take(self, numbers: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Return the vectors of some items, float32 ``[m, d]``; zeros for those that have none."""
         table, there = self._table
-        found = np.zeros((len(numbers), self.dim), np.float32)
+        found = np.zeros((len(numbers), table.shape[1]), np.float32)
         known = at(there, numbers)
         found[known] = table[numbers[known]]
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from itertools import chain
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -143,6 +144,13 @@ def _are_plain(kind: Kind, values: Sequence[Any]) -> bool:
     return kind != "number" or not (math.inf in values or -math.inf in values)
 
 
+def _are_lists_of_text(values: Sequence[Any]) -> bool:
+    """Say whether values are lists of nothing but text, or missing, so that their entries need not be looked at."""
+    if not set(map(type, values)) <= {NoneType, list, tuple}:
+        return False
+    return set(map(type, chain.from_iterable(value for value in values if value))) <= {str}
+
+
 def taken(field: str, kind: Kind, values: Sequence[Any], ids: Sequence[str]) -> list[Any]:
     """Return values of a field as plain values of its kind, ``None`` for those that are missing.
 
@@ -157,6 +165,8 @@ def taken(field: str, kind: Kind, values: Sequence[Any], ids: Sequence[str]) -> 
     """
     if _are_plain(kind, values):
         return [None if value == "" else value for value in values]
+    if kind == "list of text" and _are_lists_of_text(values):
+        return [None if value is None else tuple(dict.fromkeys(filter(None, value))) or None for value in values]
     take = TAKE[kind]
     plain: list[Any] = []
     try:

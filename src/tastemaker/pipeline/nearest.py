@@ -39,6 +39,8 @@ class Nearest:
 
     def __call__(self, slate: Slate, context: Context) -> Slate:
         """Add the nearest items, scored by their cosines."""
+        if not self.index.dim:
+            return slate.note(f"no item has a vector in '{self.space}' yet")
         vectors = context.person.vectors.get(self.space)
         if vectors is None or not len(vectors):
             return slate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Numbering:
     def numbers(self, raw_ids: Sequence[str]) -> Numbers:
         """Return the numbers of items, int32 ``[m]``; -1 for those that never came."""
         get = self._number_of.get
-        return np.fromiter((get(raw, -1) for raw in raw_ids), np.int32, len(raw_ids))
+        return np.fromiter(map(get, raw_ids, repeat(-1)), np.int32, len(raw_ids))
 
     def grow(self, capacity: int) -> None:
         """Make room for so many items."""

@@ -52,18 +52,18 @@ class Pipeline:
         asked = Asked.over(context, filters)
         began = asked.clock()
         allowed = asked.allowed
-        self._trace(asked, "allowed", began, len(allowed.mask), len(allowed.items))
+        self._trace(asked, "allowed", began, len(allowed.mask), allowed.count)
         slate = Slate.empty()
-        if len(allowed.items):
+        if allowed.count:
             for stage in self.stages:
                 slate = self._after(stage, slate, asked)
         slate = self._through(slate, asked)
         k = self.gate.size(asked)
-        if len(slate) < k and len(allowed.items):
+        if len(slate) < k and allowed.count:
             slate = self._filled(slate, asked, k)
         if len(slate) >= k:
             return slate
-        few = len(slate) >= len(allowed.items)
+        few = len(slate) >= allowed.count
         return slate.note(allowed.why_few() if few else f"{len(slate)} of {k} found")
 
     def _filled(self, slate: Slate, asked: Asked, k: int) -> Slate:
@@ -91,7 +91,7 @@ class Pipeline:
             return slate.note(f"'{stage.name}' left out: {_LATE}")
         began = asked.clock()
         try:
-            found = _sound(stage(slate, asked), stage.name)
+            found = _sound(stage(slate, asked), stage.name, len(asked.shelf))
         except Exception as error:
             _logger.warning("the stage '%s' failed and was left out", stage.name, exc_info=True)
             why = error.message if isinstance(error, TastemakerError) else "it failed"
@@ -111,12 +111,15 @@ class Pipeline:
         asked.trace.append(Step(name, 1000 * (asked.clock() - began), before, after, note))
 
 
-def _sound(slate: Slate, name: str) -> Slate:
-    """Return the slate, with every item once.
+def _sound(slate: Slate, name: str, n: int) -> Slate:
+    """Return the slate, with every item once, and none that is not among the ``n`` of the shelf.
 
     Raises:
         ModelError: Its scores are not numbers, or not as many as its items.
     """
     if len(slate.scores) != len(slate.items) or not np.isfinite(slate.scores).all():
         raise ModelError(f"'{name}' gave scores that are no numbers, or not one for each item")
+    if len(slate) and not (slate.items.min() >= 0 and slate.items.max() < n):
+        _logger.warning("'%s' named items that are not on the shelf", name)
+        slate = slate.take((slate.items >= 0) & (slate.items < n))
     return slate.distinct()

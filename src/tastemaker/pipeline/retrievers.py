@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,11 @@ from tastemaker.core.clock import MICROSECONDS_PER_DAY, to_microseconds
 from tastemaker.core.recommendations import Recommendations
 from tastemaker.core.recommender import Recommender
 from tastemaker.models.base import DenseRecommender
-from tastemaker.pipeline.allowed import Asked, Where, allowed_in, moment_of
+from tastemaker.pipeline.allowed import Asked, Mask, Where, allowed_in, moment_of
 from tastemaker.pipeline.slate import Slate
 from tastemaker.pipeline.sources import add, best_of
 from tastemaker.pipeline.stage import Context, Stage
+from tastemaker.retrieval.asking import TextsFound
 from tastemaker.retrieval.text_search import TextSearch
 
 Counts: TypeAlias = NDArray[Any] | Callable[[], NDArray[Any]]
@@ -39,18 +40,29 @@ class FromModel:
     Args:
         model: A fitted model.
         n: How many candidates; at least as many as are asked for.
+        spare: Where it is the whole pipeline: name no more than so many beyond what is asked for, in case that the
+            gate takes some out.
         name: Its name in the trace; by default the model's.
         needed: Whether it is asked even after the deadline.
     """
 
-    def __init__(self, model: Recommender, n: int = USUAL, *, name: str | None = None, needed: bool = True) -> None:
-        self.model, self.n, self.needed = model, n, needed
+    def __init__(
+        self,
+        model: Recommender,
+        n: int = USUAL,
+        *,
+        spare: int | None = None,
+        name: str | None = None,
+        needed: bool = True,
+    ) -> None:
+        self.model, self.n, self.spare, self.needed = model, n, spare, needed
         self.name = name or model.name
 
     def __call__(self, slate: Slate, context: Context) -> Slate:
         """Add what the model recommends."""
         shelf, allowed = context.shelf, allowed_in(context)
-        found = self._asked(context, max(self.n, context.query.k))
+        k = context.query.k
+        found = self._asked(context, max(k, self.n if self.spare is None else min(self.n, k + self.spare)))
         numbers = shelf.numbers(found.item_id.tolist())
         kept = allowed.holds(numbers)
         return add(slate.note(*found.degraded), self.name, numbers[kept], found.score[kept])
@@ -110,11 +122,19 @@ class Popular:
         return add(slate, self.name, items[best], worth[best])
 
 
+class Finder(Protocol):
+    """What finds texts by the numbers of a shelf's items, such as `tastemaker.engine.texts.ShopTexts`."""
+
+    def find(self, text: str, k: int, *, by: str = "both", allowed: Mask | None = None) -> TextsFound:
+        """Return what fits a question, among the items that are allowed, bool by number."""
+        ...
+
+
 class Searched:
     """The items whose texts fit the words of the request; nothing where it has none.
 
     Args:
-        search: What searches.
+        search: What searches: by the shelf's numbers, or a `TextSearch`, whose items are looked up by their ids.
         n: How many candidates; at least as many as are asked for.
         by: ``words``, ``vectors`` or ``both``.
         name: Its name in the trace.
@@ -122,7 +142,13 @@ class Searched:
     """
 
     def __init__(
-        self, search: TextSearch, n: int = USUAL, *, by: str = "both", name: str = "search", needed: bool = True
+        self,
+        search: Finder | TextSearch,
+        n: int = USUAL,
+        *,
+        by: str = "both",
+        name: str = "search",
+        needed: bool = True,
     ) -> None:
         self.search, self.n, self.by, self.name, self.needed = search, n, by, name, needed
 
@@ -131,32 +157,15 @@ class Searched:
         text = context.query.text
         if not text or not text.strip():
             return slate
-        shelf, allowed = context.shelf, allowed_in(context)
-        may = None if bool(allowed.mask.all()) else frozenset(shelf.ids[allowed.items].tolist())
-        found = self.search.search(text, max(self.n, context.query.k), by=self.by, allowed=may)
-        numbers = shelf.numbers([hit.item_id for hit in found.hits])
-        scores = np.asarray([hit.score for hit in found.hits], dtype=np.float32)
-        kept = allowed.holds(numbers)
-        return add(slate.note(*found.degraded), self.name, numbers[kept], scores[kept])
-
-
-class Given:
-    """The candidates that the request names, in the order of their ids, for a ranker to put in order.
-
-    Args:
-        name: Its name in the trace.
-    """
-
-    needed = True
-
-    def __init__(self, *, name: str = "given") -> None:
-        self.name = name
-
-    def __call__(self, slate: Slate, context: Context) -> Slate:
-        """Add the candidates that may be recommended, all with the score 0."""
-        numbers = context.shelf.numbers(sorted(context.query.candidates or ()))
-        kept = numbers[allowed_in(context).holds(numbers)]
-        return add(slate, self.name, kept, np.zeros(len(kept), dtype=np.float32))
+        n, allowed = max(self.n, context.query.k), allowed_in(context)
+        if isinstance(self.search, TextSearch):
+            own = context.shelf.numbers(list(self.search.item_ids))
+            found = self.search.find(text, n, by=self.by, allowed=allowed.holds(own))
+            numbers = own[found.numbers]
+        else:
+            found = self.search.find(text, n, by=self.by, allowed=allowed.mask)
+            numbers = found.numbers
+        return add(slate.note(*found.degraded), self.name, numbers, found.scores)
 
 
 class Among:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, Final, Self
 
 import numpy as np
@@ -322,5 +322,5 @@ class Shelf:
 
 def _by_field(rows: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], dict[str, list[Any]]]:
     """Return ids, and what rows say of each field."""
-    fields = dict.fromkeys(name for row in rows.values() for name in row)
+    fields = dict.fromkeys(chain.from_iterable(rows.values()))
     return list(rows), {name: [row.get(name) for row in rows.values()] for name in fields}

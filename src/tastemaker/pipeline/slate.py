@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self, TypeAlias
@@ -48,7 +48,7 @@ class Slate:
     def __len__(self) -> int:
         return len(self.items)
 
-    def take(self, places: NDArray[Any]) -> Self:
+    def take(self, places: NDArray[Any] | slice) -> Self:
         """Return the candidates at ``places`` (a mask bool ``[c]``, or places in a new order), with what is theirs."""
         return replace(
             self,
@@ -71,11 +71,18 @@ class Slate:
             ),
         )
 
+    def passed(self, names: Iterable[str]) -> Self:
+        """Return the slate and note that filters took nothing of it, as `drop` would of each in turn."""
+        applied = dict.fromkeys((*self.applied, *names))
+        none = self.items[:0]
+        dropped = {**self.dropped, **{name: none for name in applied if name not in self.dropped}}
+        return replace(self, applied=tuple(applied), dropped=MappingProxyType(dropped))
+
     def distinct(self) -> Self:
         """Return the slate with every item at its first place alone; what stood again is dropped as ``repeated``."""
-        first = np.unique(self.items, return_index=True)[1]
-        if len(first) == len(self):
+        if len(set(self.items.tolist())) == len(self):
             return self
+        first = np.unique(self.items, return_index=True)[1]
         again = np.ones(len(self), dtype=bool)
         again[first] = False
         return self.drop("repeated", again)
@@ -87,7 +94,7 @@ class Slate:
 
     def top(self, k: int) -> Self:
         """Return the first ``k`` candidates."""
-        return self if len(self) <= k else self.take(np.arange(k))
+        return self if len(self) <= k else self.take(slice(k))
 
     def mark(self, item: int, said: str) -> Self:
         """Note what a rule did to an item."""
@@ -95,4 +102,6 @@ class Slate:
 
     def note(self, *why: str) -> Self:
         """Note why the list is less than what was asked for."""
+        if not why:
+            return self
         return replace(self, degraded=tuple(dict.fromkeys((*self.degraded, *why))))

@@ -25,6 +25,9 @@ def add(slate: Slate, name: str, numbers: NDArray[np.integer[Any]], scores: NDAr
         scores: What it gave each, ``[m]``.
     """
     given = np.asarray(scores, dtype=np.float32)
+    if not len(slate) and not slate.sources and slate.propensities is None:
+        first = np.asarray(numbers, dtype=np.int32)
+        return replace(slate, items=first, scores=given, sources=MappingProxyType({name: given}))
     place = places_of(slate, numbers)
     known = place >= 0
     wider = append(slate, np.asarray(numbers)[~known], given[~known])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
@@ -29,7 +30,7 @@ class Person:
         user_id: Raw id, if known.
         version: Place in the event log up to which this is true; 0 where nothing is stored.
         history: The latest events, oldest first, session and likes of the request included.
-        seen: Numbers of all items that were ever touched, int32, distinct.
+        seen: Numbers of all items that were ever touched, those of a stored history among them, int32, distinct.
         hidden: Numbers of the items that are never to be shown again, int32, distinct.
         vectors: Name of a space -> what the person is drawn to there, unit length, float32 ``[c, d]``, strongest first.
         strengths: Name of a space -> how much each of those vectors counts, float32 ``[c]``, summing to 1.
@@ -69,6 +70,22 @@ class Step:
     note: str = ""
 
 
+class Chance:
+    """Where chance comes from: a generator that is made when it is first asked for, as few requests do.
+
+    Args:
+        seed: One number, or several.
+    """
+
+    def __init__(self, seed: int | Sequence[int] = 0) -> None:
+        self._seed = seed
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        """The generator; the same one for all who ask."""
+        return np.random.default_rng(self._seed)
+
+
 @dataclass
 class Context:
     """What stages see beside the slate.
@@ -78,7 +95,7 @@ class Context:
         person: Who asks.
         shelf: The live catalogue.
         now: The moment of the request.
-        rng: Where chance comes from: of the request's seed and person, so that a request can be replayed.
+        chance: Where chance comes from: of the request's seed and person, so that a request can be replayed.
         tenant: Whose data these are.
         deadline: On ``clock``; when it has passed, what is not needed is left out. ``None`` for no hurry.
         clock: Seconds, growing.
@@ -89,11 +106,16 @@ class Context:
     person: Person
     shelf: Shelf
     now: datetime
-    rng: np.random.Generator
+    chance: Chance
     tenant: Tenant = field(default_factory=Tenant)
     deadline: float | None = None
     clock: Callable[[], float] = time.perf_counter
     trace: list[Step] = field(default_factory=list)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The generator of `chance`."""
+        return self.chance.rng
 
     def late(self) -> bool:
         """Say whether the deadline has passed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import compress, count, islice
 from typing import Any, Final
 
@@ -43,12 +43,21 @@ class Words:
         """Return the code of a text that is there."""
         return self._codes.get(text)
 
-    def code(self, text: str) -> int:
-        """Return the code of a text, a new one where it is new."""
-        found = self._codes.setdefault(text, len(self.texts))
-        if found == len(self.texts):
-            self.texts.append(text)
-        return found
+    def coded(self, texts: Sequence[str], entered: Callable[[str, int], object] | None = None) -> list[int]:
+        """Return the codes of texts, new ones for those that are new, in the order in which they come.
+
+        Args:
+            texts: The texts.
+            entered: Is told of each new text and its code.
+        """
+        codes = self._codes
+        for text in dict.fromkeys(texts):
+            if text not in codes:
+                codes[text] = code = len(self.texts)
+                self.texts.append(text)
+                if entered is not None:
+                    entered(text, code)
+        return list(map(codes.__getitem__, texts))
 
     def chosen(self, codes: Iterable[int]) -> Mask:
         """Return a table that is true for some codes, bool ``[words + 1]``; the last place, -1, is what is missing."""
@@ -76,15 +85,17 @@ class TextColumn(ArrayColumn):
         """See `Column.write`."""
         if len(self._words) > 2 * len(self._kept) + _SPARE_WORDS:
             self._forget_unused()
-        code = self._words.code
-        self._kept[numbers] = [NOT_TOLD if value is None else code(value) for value in values]
+        told = [value is not None for value in values]
+        codes = np.full(len(values), NOT_TOLD, dtype=np.int32)
+        codes[told] = self._words.coded(list(compress(values, told)))
+        self._kept[numbers] = codes
 
     def _forget_unused(self) -> None:
         old = self._words.texts
         self._words = Words()
         renewed = np.full(len(old) + 1, NOT_TOLD, dtype=np.int32)
-        for code in np.unique(self._kept[self._kept != NOT_TOLD]).tolist():
-            renewed[code] = self._words.code(old[code])
+        used = np.unique(self._kept[self._kept != NOT_TOLD])
+        renewed[used] = self._words.coded([old[code] for code in used.tolist()])
         self._kept = renewed[self._kept]
 
     def value(self, number: int) -> str | None:

@@ -60,8 +60,8 @@ class TextListColumn(Column):
         total = int(lengths.sum())
         self._make_room(total)
         begin, end = self._used, self._used + total
-        code = self._code
-        self._codes[begin:end] = [code(text) for text in chain.from_iterable(value or () for value in values)]
+        texts = list(chain.from_iterable(value for value in values if value))
+        self._codes[begin:end] = self._words.coded(texts, self._entered)
         self._owners[begin:end] = np.repeat(numbers, lengths)
         self._starts[numbers] = begin + np.cumsum(lengths) - lengths
         self._lengths[numbers] = lengths
@@ -95,14 +95,10 @@ class TextListColumn(Column):
             self._crossed_out += int(length)
         self._lengths[numbers] = 0
 
-    def _code(self, text: str) -> int:
-        """Return the code of a text; a new one is entered under all that it counts as."""
-        before = len(self._words)
-        code = self._words.code(text)
-        if code == before:
-            for meant in self._meanings(text):
-                self._counting_as.setdefault(meant, []).append(code)
-        return code
+    def _entered(self, text: str, code: int) -> None:
+        """Enter a new text under all that it counts as."""
+        for meant in self._meanings(text):
+            self._counting_as.setdefault(meant, []).append(code)
 
     def _meanings(self, text: str) -> set[str]:
         steps = text.split(PATH_SEPARATOR) if self._paths else [text]

@@ -5,6 +5,7 @@ from tastemaker.retrieval.choice import load_index, make_index
 from tastemaker.retrieval.exact import ExactIndex
 from tastemaker.retrieval.fusion import reciprocal_rank_fusion, score_fusion
 from tastemaker.retrieval.lexical import LexicalIndex
+from tastemaker.retrieval.live_lexical import LiveLexicalIndex
 from tastemaker.retrieval.port import VectorIndex
 from tastemaker.retrieval.text_search import Hit, SearchAnswer, TextSearch
 
@@ -12,6 +13,7 @@ __all__ = [
     "ExactIndex",
     "Hit",
     "LexicalIndex",
+    "LiveLexicalIndex",
     "SearchAnswer",
     "TextSearch",
     "UsearchIndex",

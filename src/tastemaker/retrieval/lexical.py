@@ -38,8 +38,17 @@ class LexicalIndex:
 
     def __init__(self, texts: Sequence[str], *, k1: float = 1.2, b: float = 0.75) -> None:
         terms = [words(text) for text in texts]
-        weighed = Bm25.of(terms, k1=k1, b=b)
-        self._set(weighed.terms, sparse.csr_array(weighed.vectors(terms).T))
+        self._weigh(terms, Bm25.of(terms, k1=k1, b=b))
+
+    @classmethod
+    def of_terms(cls, texts: Sequence[Sequence[str]], weights: Bm25) -> Self:
+        """Return an index over texts given as lists of terms, with weights that were learnt before."""
+        index = cls([])
+        index._weigh(texts, weights)
+        return index
+
+    def _weigh(self, texts: Sequence[Sequence[str]], weights: Bm25) -> None:
+        self._set(weights.terms, sparse.csr_array(weights.vectors(texts).T))
 
     def _set(self, terms: list[str], answers: sparse.csr_array) -> None:
         self._terms = terms

@@ -5,25 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self, TypeAlias, get_args
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.encoder import Encoder
-from tastemaker.core.errors import ConfigError, QueryError, TastemakerError, nearest
+from tastemaker.core.errors import ConfigError, TastemakerError
 from tastemaker.core.run import Run
 from tastemaker.data.catalogue import Catalogue
+from tastemaker.retrieval.asking import BY, By, Meaning, TextsFound, Words, as_directions, find_texts, why
 from tastemaker.retrieval.choice import make_index
-from tastemaker.retrieval.fusion import Found, reciprocal_rank_fusion
+from tastemaker.retrieval.fusion import Found
 from tastemaker.retrieval.lexical import LexicalIndex
-from tastemaker.retrieval.port import NOTHING, Allowed, VectorIndex, checked_k
+from tastemaker.retrieval.port import NOTHING, Allowed, VectorIndex
 
-By: TypeAlias = Literal["words", "vectors", "both"]
-BY: Final[tuple[str, ...]] = get_args(By)
-_DEPTH: Final = 10
-"""Each list that is fused holds so many times ``k``, so that what is third in both can be first in the end."""
-_LEAST: Final = 100
+__all__ = ["BY", "By", "Hit", "SearchAnswer", "TextSearch", "as_directions", "hits_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +110,7 @@ class TextSearch:
 
     def __post_init__(self) -> None:
         self._lexical = LexicalIndex(self.texts)
+        self._meaning = Meaning(self.encoder, self.vectors, self.reason, self.run)
         self._worded = np.asarray([bool(text.strip()) for text in self.texts], dtype=bool)
 
     @classmethod
@@ -145,7 +143,7 @@ class TextSearch:
         except ConfigError:
             raise
         except TastemakerError as error:
-            return cls(item_ids, texts, reason=_why(error), run=run)
+            return cls(item_ids, texts, reason=why(error), run=run)
         return cls(item_ids, texts, made, make_index(vectors, run=run, notify=notify), run=run)
 
     @classmethod
@@ -191,61 +189,51 @@ class TextSearch:
             QueryError: The question is empty, ``k`` is less than 1, or there is no such way.
         """
         began = time.perf_counter()
-        if by not in BY:
-            raise QueryError(f"there is no search by '{by}'", where="by", remedy=nearest(by, BY))
-        if not text.strip():
-            raise QueryError("there is nothing to search for", remedy="Say in some words what is wanted.")
-        depth = checked_k(k) if by != "both" else max(_DEPTH * k, _LEAST)
-        may = self._mask(allowed)
-        lists: dict[str, Found] = {}
-        degraded: tuple[str, ...] = ()
-        if by != "words":
-            meant, why = self._meant(text, depth, may)
-            lists |= {"vectors": meant} if meant else {}
-            degraded = (f"searched by words alone: {why}",) if why else ()
-        if by != "vectors" or degraded:
-            lists = {"words": self._lexical.search([text], depth, may)} | lists
-        searched = by if not degraded else "words"
-        found = reciprocal_rank_fusion(list(lists.values()), k) if len(lists) > 1 else next(iter(lists.values()))
-        hits = self._hits(text, (found[0][:, :k], found[1][:, :k]), lists)
-        return SearchAnswer(text, searched, hits, degraded, 1000 * (time.perf_counter() - began))
+        found = self.find(text, k, by=by, allowed=self._mask(allowed))
+        hits = hits_of(found, text, self._lexical, self.item_ids)
+        return SearchAnswer(text, found.by, hits, found.degraded, 1000 * (time.perf_counter() - began))
 
-    def _mask(self, allowed: Set[str] | None) -> Allowed:
+    def find(self, text: str, k: int, *, by: str = "both", allowed: Allowed | None = None) -> TextsFound:
+        """Return what `search` does by the places of the items in ``item_ids``.
+
+        Args:
+            text: The question.
+            k: How many at most.
+            by: ``words``, ``vectors`` or ``both``.
+            allowed: Which items may be found, bool ``[n]``; ``None`` for all.
+
+        Raises:
+            QueryError: See `search`.
+        """
+        may = self._worded if allowed is None else self._worded & allowed
+        return find_texts(self._lexical, self._meaning, text, k, by=by, allowed=may)
+
+    def _mask(self, allowed: Set[str] | None) -> Allowed | None:
         if allowed is None:
-            return self._worded
-        mask: Allowed = np.fromiter((item in allowed for item in self.item_ids), bool, len(self.item_ids))
-        return self._worded & mask
+            return None
+        return np.fromiter((item in allowed for item in self.item_ids), bool, len(self.item_ids))
 
-    def _meant(self, text: str, depth: int, may: Allowed) -> tuple[Found | None, str]:
-        """Return what is nearest to a question, or why that cannot be told."""
-        if self.encoder is None or self.vectors is None:
-            return None, self.reason
-        try:
-            asked = as_directions(self.encoder.encode([text], "query", run=self.run))
-            if not asked.any():
-                return None, f"to the encoder '{self.encoder.name}' the question says nothing"
-            return self.vectors.search(asked, depth, may), ""
-        except TastemakerError as error:
-            return None, _why(error)
 
-    def _hits(self, text: str, found: Found, lists: Mapping[str, Found]) -> tuple[Hit, ...]:
-        numbers = [int(number) for number in found[0][0] if number != NOTHING]
-        ranks = {source: _ranks(one) for source, one in lists.items()}
-        return tuple(
-            Hit(
-                item_id=str(self.item_ids[number]),
-                score=float(score),
-                rank=rank,
-                sources={source: places[number] for source, places in ranks.items() if number in places},
-                words=self._lexical.matched(text, number),
-            )
-            for rank, (number, score) in enumerate(zip(numbers, found[1][0], strict=False), start=1)
+def hits_of(found: TextsFound, text: str, lexical: Words, item_ids: Sequence[str] | NDArray[Any]) -> tuple[Hit, ...]:
+    """Return what was found as it is shown.
+
+    Args:
+        found: The texts.
+        text: The question.
+        lexical: Tells which words a text holds.
+        item_ids: Raw ids by the numbers of the texts.
+    """
+    ranks = {source: _ranks(one) for source, one in found.lists.items()}
+    return tuple(
+        Hit(
+            item_id=str(item_ids[number]),
+            score=score,
+            rank=rank,
+            sources={source: places[number] for source, places in ranks.items() if number in places},
+            words=lexical.matched(text, number),
         )
-
-
-def _why(error: TastemakerError) -> str:
-    """Return what was wrong without the place, which may be a folder that is nobody's business."""
-    return f"{error.message}. {error.remedy}" if error.remedy else error.message
+        for rank, (number, score) in enumerate(zip(found.numbers.tolist(), found.scores.tolist(), strict=True), start=1)
+    )
 
 
 def _ranks(found: Found) -> dict[int, int]:
@@ -257,9 +245,3 @@ def _encoded(spec: Any, texts: Sequence[str], run: Run) -> tuple[Encoder, NDArra
 
     encoder = fit_encoder(make_encoder(spec), [text for text in texts if text], run=run)
     return encoder, as_directions(encode_cached(encoder, texts, "item", run=run))
-
-
-def as_directions(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return vectors scaled to length 1, float32 ``[n, d]``, so that products are cosines; zeros stay."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -15,39 +15,42 @@ from starlette.staticfiles import StaticFiles
 from tastemaker import __version__
 from tastemaker.core.clock import Clock, system_clock
 from tastemaker.core.query import Query
-from tastemaker.retrieval import TextSearch
 from tastemaker.server import acting, pages, problems
 from tastemaker.server.guard import SCHEMES
 from tastemaker.server.keys import KeyRing
 from tastemaker.server.limits import Gauge, Limits
 from tastemaker.server.metrics import Measured, Metrics
-from tastemaker.server.routes import events, items, people, recommend, status
+from tastemaker.server.routes import admin, events, items, people, recommend, status
 from tastemaker.server.schemas import Problem
 from tastemaker.server.service import Reader
 from tastemaker.server.shield import Shield
 from tastemaker.server.state import PageState
-from tastemaker.server.texts import search_of
 from tastemaker.server.views import STATIC
+
+if TYPE_CHECKING:
+    from tastemaker.engine.administration import Administration
 
 
 def create_app(
     engine: Reader,
     *,
     title: str = "Tastemaker",
-    search: TextSearch | None = None,
     keys: KeyRing | None = None,
     limits: Limits | None = None,
     clock: Clock = system_clock,
+    administration: Administration | None = None,
+    hosts: Collection[str] | None = None,
 ) -> FastAPI:
     """Return an ASGI application that serves ``engine``.
 
     Args:
         engine: What answers; one that is `live` takes in events, items and people as well.
         title: Heading of the page and name of the interface.
-        search: What answers searches by text; one of the catalogue by words alone if not given.
         keys: Who may ask for what; everybody who reaches it if not given.
         limits: How much may be asked.
         clock: Where "now" comes from.
+        administration: What does an operator's work; none of that is done if not given.
+        hosts: The names that it is asked under (`tastemaker.server.shield.Shield`); any if not given.
 
     Raises:
         NotFittedError: The engine's model is not fitted.
@@ -73,14 +76,14 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.state.service = engine
-    app.state.search = search or search_of(engine)
     app.state.keys = keys or KeyRing()
     app.state.gauge = Gauge(limits or Limits())
     app.state.metrics = Metrics(engine.facts, clock)
     app.state.clock = clock
+    app.state.administration = administration
     app.state.ready = False
     problems.install(app)
-    app.add_middleware(Shield)
+    app.add_middleware(Shield, hosts=hosts)
     app.add_middleware(Measured, metrics=app.state.metrics)
     _add_routes(app, live=engine.live)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -90,7 +93,15 @@ def create_app(
 def _add_routes(app: FastAPI, *, live: bool) -> None:
     always = (recommend.router, items.router, status.public, pages.router)
     # These answer in any case, and are described where there is a store.
-    stored = (recommend.stored, items.stored, events.router, people.stored, status.measured, acting.router)
+    stored = (
+        recommend.stored,
+        items.stored,
+        events.router,
+        people.stored,
+        status.measured,
+        admin.router,
+        acting.router,
+    )
     for router in always:
         app.include_router(router)
     for router in stored:
@@ -102,8 +113,8 @@ def _add_routes(app: FastAPI, *, live: bool) -> None:
 
 def warm(engine: Reader) -> None:
     """Compute once what the engine keeps, so that the first request is as quick as the next."""
+    engine.warm()
     engine.recommend(Query(k=1), dry_run=True)
-    engine.search("a", 1)
     pages.home_page(engine, "", PageState())
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
 
 
 def encode(value: Mapping[str, Any]) -> bytes:
@@ -15,8 +17,7 @@ def encode(value: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: A number is not finite.
     """
-    written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
-    return written.encode(errors="replace")
+    return _ENCODER.encode(value).encode(errors="replace")
 
 
 class Encoded(Response):

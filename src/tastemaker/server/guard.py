@@ -11,16 +11,30 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tastemaker.server.keys import KeyRing, Scope
+from tastemaker.core.clock import to_microseconds
+from tastemaker.server.keys import PUBLISHABLE, KeyRing, Scope
 from tastemaker.server.limits import MAX_DEPTH, Gauge, too_deep
 from tastemaker.server.problems import documented
-from tastemaker.server.refusals import NoKey, ReadOnlyServer
+from tastemaker.server.refusals import NoKey, NoPages, ReadOnlyServer
+from tastemaker.server.user_tokens import HEADER, bind
+from tastemaker.store.ports import Key
 
-SCHEMES: Final = {
+KEYS: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: Authorization: Bearer tmk_..."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key by its own header."},
 }
 """How a key is sent, for the description of the interface."""
+
+SCHEMES: Final = {
+    **KEYS,
+    "user": {
+        "type": "apiKey",
+        "in": "header",
+        "name": HEADER,
+        "description": "For whom a request with a key of signed users acts: a token that the shop's server signed.",
+    },
+}
+"""All that says who asks."""
 
 
 class ShallowRequest(Request):
@@ -59,8 +73,9 @@ class GuardedRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         described = more.get("openapi_extra") or {}
-        keys = [{name: [self.scope]} for name in SCHEMES]
-        more["openapi_extra"] = {"security": [*keys, {}], **described}
+        keys = [{name: [self.scope]} for name in KEYS]
+        users = [{**key, "user": []} for key in keys] if self.scope in PUBLISHABLE else []
+        more["openapi_extra"] = {"security": [*keys, *users, {}], **described}
         more["responses"] = {**_refusals(self.scope), **(more.get("responses") or {})}
         super().__init__(path, endpoint, **more)
 
@@ -70,17 +85,22 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             state = request.app.state
-            admit(request, state.keys, state.gauge, self.scope, page=self.page)
+            key = admit(request, state.keys, state.gauge, self.scope, page=self.page)
             if self.stored and not state.service.live:
                 raise ReadOnlyServer
             with state.gauge.working():
-                return await handle(ShallowRequest(request.scope, request.receive))
+                asked = ShallowRequest(request.scope, request.receive)
+                if key is not None and key.signing is not None:
+                    if self.page:
+                        raise NoPages
+                    await bind(asked, key, to_microseconds(state.clock()))
+                return await handle(asked)
 
         return guarded
 
 
-def admit(request: Request, keys: KeyRing, gauge: Gauge, scope: str, *, page: bool = False) -> None:
-    """Check who asks and how often.
+def admit(request: Request, keys: KeyRing, gauge: Gauge, scope: str, *, page: bool = False) -> Key | None:
+    """Check who asks and how often; return their key, if one is asked for.
 
     Raises:
         NoKey: There is no key that opens anything here.
@@ -89,11 +109,12 @@ def admit(request: Request, keys: KeyRing, gauge: Gauge, scope: str, *, page: bo
     """
     address = request.client.host if request.client else ""
     try:
-        asker = keys.check(request.headers, scope, basic=page)
+        key = keys.check(request.headers, scope, basic=page)
     except NoKey:
         gauge.take(address)
         raise
-    gauge.take(asker or address)
+    gauge.take(address if key is None else key.key_id)
+    return key
 
 
 def needing(scope: Scope, *, stored: bool = False, page: bool = False) -> type[GuardedRoute]:
@@ -105,8 +126,8 @@ def needing(scope: Scope, *, stored: bool = False, page: bool = False) -> type[G
 def _refusals(scope: str) -> dict[int | str, dict[str, Any]]:
     return documented(
         _400="The body is not JSON, or lies too deep.",
-        _401="The server has keys, and the request has none that opens anything here.",
-        _403=f"The key does not allow '{scope}'.",
+        _401="The server has keys, and the request has none that opens anything here; or its user token is wrong.",
+        _403=f"The key does not allow '{scope}', or acts for another person.",
         _413="The body is too large.",
         _422="A field is wrong: the answer names it.",
         _429="Too many requests: Retry-After says for how many seconds to wait.",

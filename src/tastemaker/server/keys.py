@@ -1,4 +1,4 @@
-"""API keys: how they are made, read and checked. Only a hash of the secret is ever kept."""
+"""API keys: how they are made, read and checked. Of what opens the server only a hash is ever kept."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def make_key(
     name: str = "",
     *,
     publishable: bool = False,
+    signed_users: bool = False,
     days: float | None = None,
     tenant: Tenant | None = None,
     clock: Clock = system_clock,
@@ -47,6 +48,8 @@ def make_key(
         scopes: What it allows, of `SCOPES`.
         name: What to call it.
         publishable: It is meant for browsers and apps, where it does not stay secret.
+        signed_users: It is publishable, and a request with it acts only for the person whose token, signed with
+            `Key.signing`, it carries; see `tastemaker.server.user_tokens`.
         days: For how long it is good; ``None`` for ever.
         tenant: Whose data it opens.
         clock: Where "now" comes from.
@@ -59,7 +62,7 @@ def make_key(
         raise QueryError(f"there is no scope '{scope}'", where="scope", remedy=nearest(scope, SCOPES))
     if not wanted:
         raise QueryError("a key without a scope opens nothing", where="scope", remedy=f"Known: {', '.join(SCOPES)}")
-    if publishable and (wide := sorted(wanted - PUBLISHABLE)):
+    if (publishable or signed_users) and (wide := sorted(wanted - PUBLISHABLE)):
         raise QueryError(
             f"a publishable key may not allow '{wide[0]}'",
             where="scope",
@@ -75,6 +78,7 @@ def make_key(
         name=name,
         created=created,
         expires=None if days is None else created + int(days * MICROSECONDS_PER_DAY),
+        signing=f"tms_{secrets.token_hex(32)}" if signed_users else None,
     )
     return kept, f"tmk_{key_id}_{secret}"
 
@@ -141,8 +145,8 @@ class KeyRing:
             self._open_until = self._timer() + SECONDS_REMEMBERED
         return self._open
 
-    def check(self, headers: Headers, scope: str, *, basic: bool = False) -> str | None:
-        """Return the id of the key of a request, or ``None`` where no keys are asked for.
+    def check(self, headers: Headers, scope: str, *, basic: bool = False) -> Key | None:
+        """Return the key of a request, or ``None`` where no keys are asked for.
 
         Raises:
             NoKey: There is none, or it opens nothing here.
@@ -159,7 +163,7 @@ class KeyRing:
             raise NoKey("this key opens nothing here", scheme)
         if scope not in key.scopes:
             raise KeyTooNarrow(scope)
-        return key.key_id
+        return key
 
     def _find(self, token: str) -> Key | None:
         """Return the key that a token names, if its secret is right and it is still good."""

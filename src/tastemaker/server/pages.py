@@ -10,10 +10,11 @@ from typing import Annotated, Any, Final, cast
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
-from tastemaker.core.errors import UnknownItemError
+from tastemaker.core.errors import NotReadyError, UnknownItemError
 from tastemaker.data.catalogue import PATH_SEPARATOR
 from tastemaker.data.titles import normalise, year_in_words
 from tastemaker.engine import Answer, Evidence, Recommended
+from tastemaker.retrieval import Hit
 from tastemaker.server.covers import Cover
 from tastemaker.server.guard import needing
 from tastemaker.server.schemas import PageParameters
@@ -26,8 +27,6 @@ _FOUND: Final = 6
 _LATEST: Final = 6
 _PEOPLE: Final = 5
 _CATEGORIES: Final = 3
-_WORDS_TRIED: Final = 3
-_TELLING: Final = 3
 
 router = APIRouter(route_class=needing("read", page=True), include_in_schema=False)
 
@@ -176,12 +175,21 @@ def _recommended(engine: Reader, state: PageState, item: Recommended) -> Card:
 
 
 def _search(engine: Reader, state: PageState) -> Found:
-    """Search for titles; where none fits, for those that look alike or share a word."""
-    found = engine.search(state.q, _FOUND)
+    """Search for titles; where none fits, for texts, and for titles that look alike."""
+    titles = engine.search(state.q, _FOUND)
     words = normalise(state.q).split()
-    fits = any(all(f" {word}" in f" {normalise(item['title'])}" for word in words) for item in found)
-    if not found:
-        longest = sorted(words, key=len, reverse=True)[:_WORDS_TRIED]
-        found = [item for word in longest if len(word) >= _TELLING for item in engine.search(word, _FOUND)]
-    ids = list(dict.fromkeys(item["item_id"] for item in found))[:_FOUND]
-    return Found([_card(engine, state, item, "search") for item in ids], fits)
+    fits = any(all(f" {word}" in f" {normalise(item['title'])}" for word in words) for item in titles)
+    ids = [item["item_id"] for item in titles]
+    if not fits:
+        hits = _texts(engine, state.q)
+        whole = [hit.item_id for hit in hits if len(hit.words) == len(set(words))]
+        fits, ids = bool(whole), [*whole, *ids, *(hit.item_id for hit in hits)]
+    return Found([_card(engine, state, item, "search") for item in list(dict.fromkeys(ids))[:_FOUND]], fits)
+
+
+def _texts(engine: Reader, text: str) -> tuple[Hit, ...]:
+    """Search texts; nothing while that search is being made."""
+    try:
+        return engine.search_texts(text, _FOUND).hits
+    except NotReadyError:
+        return ()

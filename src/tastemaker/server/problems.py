@@ -18,6 +18,7 @@ from tastemaker.core.errors import (
     AmbiguousItemError,
     BusyError,
     NotFittedError,
+    NotReadyError,
     QueryError,
     ServiceError,
     TastemakerError,
@@ -34,7 +35,7 @@ log = logging.getLogger("tastemaker.server")
 
 _API: Final = ("/v1", "/health", "/ready", "/metrics", "/openapi.json")
 _ERRORS: Final = 20
-_BUSY: Final = {"Retry-After": "1"}
+_LATER: Final = {"Retry-After": "1"}
 _REMEDIES: Final = {
     400: NOT_JSON,
     404: DESCRIBED,
@@ -116,7 +117,7 @@ def of_validation(error: RequestValidationError, route: Any) -> Problem:
 def _headers(error: TastemakerError) -> Mapping[str, str] | None:
     if isinstance(error, Refusal):
         return error.headers
-    return _BUSY if isinstance(error, BusyError) else None
+    return _LATER if isinstance(error, BusyError | NotReadyError) else None
 
 
 def install(app: FastAPI) -> None:

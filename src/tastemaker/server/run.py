@@ -9,19 +9,23 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
 from tastemaker.core.errors import ServiceError
-from tastemaker.retrieval import TextSearch
 from tastemaker.server.app import create_app
 from tastemaker.server.keys import KeyRing
 from tastemaker.server.limits import Limits
 from tastemaker.server.service import Reader
 from tastemaker.store.ports import Keys
 
+if TYPE_CHECKING:
+    from tastemaker.engine.administration import Administration
+
+_ANY_ADDRESS: Final = ("", "0.0.0.0", "::")
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _BACKLOG: Final = 512
 _SECONDS_TO_FINISH: Final = 5
 _LAST_PORT: Final = 65535
@@ -46,10 +50,11 @@ def run_server(
     port: int = 8000,
     *,
     title: str = "Tastemaker",
-    search: TextSearch | None = None,
     keys: Keys | None = None,
     limits: Limits | None = None,
     announce: Callable[[str], None] = lambda url: None,
+    administration: Administration | None = None,
+    hosts: Sequence[str] = (),
 ) -> None:
     """Serve ``engine`` until Ctrl-C; requests under way are finished first.
 
@@ -58,11 +63,12 @@ def run_server(
         host: Address to listen on; ``127.0.0.1`` is reached from this machine only.
         port: Port to listen on; 0 takes a free one.
         title: Heading of the page.
-        search: What answers searches by text; one by words alone if not given.
         keys: The keys that there are. Where none was ever made everybody is served who reaches this address, which
             may then be one of this machine only.
         limits: How much may be asked.
         announce: Is called with the address once requests are answered.
+        administration: What does an operator's work.
+        hosts: Names that it is asked under beside those of `answered_for`.
 
     Raises:
         ServiceError: The address or the port cannot be had, or others reach it and there is no key.
@@ -70,7 +76,14 @@ def run_server(
     ring = KeyRing(keys)
     if ring.open:
         _need_loopback(host, port)
-    app = create_app(engine, title=title, search=search, keys=ring, limits=limits)
+    app = create_app(
+        engine,
+        title=title,
+        keys=ring,
+        limits=limits,
+        administration=administration,
+        hosts=answered_for(host, hosts),
+    )
     with contextlib.closing(_listen(host, port)) as listener:
         # No access log: addresses of requests hold what people like.
         config = uvicorn.Config(
@@ -84,6 +97,22 @@ def run_server(
         server = _Server(config, lambda: announce(_address(host, listener)))
         with _ended_by_signals():
             server.run(sockets=[listener])
+
+
+def answered_for(host: str, named: Sequence[str] = ()) -> frozenset[str] | None:
+    """Return the names that a server may be asked under, or ``None`` for any.
+
+    Those are the names of this machine to itself, the address that it listens on, and what the settings name. One that
+    listens on all addresses of a machine, and therefore needs keys, which no other site has, may be asked under any
+    name until the settings name some.
+
+    Args:
+        host: The address to listen on.
+        named: Names in the settings.
+    """
+    if host in _ANY_ADDRESS and not named:
+        return None
+    return frozenset((*_LOOPBACK, *named, *(() if host in _ANY_ADDRESS else (host,))))
 
 
 @contextlib.contextmanager

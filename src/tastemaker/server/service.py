@@ -11,6 +11,7 @@ from starlette.requests import Request
 from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contributions
 from tastemaker.pipeline.stage import Step
+from tastemaker.retrieval import SearchAnswer
 from tastemaker.server.refusals import ReadOnlyServer
 from tastemaker.store.ports import NewEvent, Receipt, Served
 
@@ -54,6 +55,23 @@ class Reader(Protocol):
 
     def search(self, text: str, limit: int = 10) -> list[dict[str, Any]]:
         """Return items whose titles fit ``text``, best first, each as ``item_id, title, categories``."""
+        ...
+
+    def search_texts(self, text: str, k: int = 10, *, by: str = "both") -> SearchAnswer:
+        """Return the available items whose texts hold the words of ``text`` or mean the same, best first.
+
+        Raises:
+            QueryError: The question is empty, or there is no such way to search.
+            NotReadyError: The search is still being made.
+        """
+        ...
+
+    def warm(self) -> None:
+        """Make ahead what the first request would wait for; what takes long goes on in the background.
+
+        Raises:
+            QueryError: A scenario uses what there is not.
+        """
         ...
 
     def explain(self, query: Query, item_id: str) -> Contributions:

@@ -1,7 +1,9 @@
-"""What surrounds every request: a limit on its size, headers on its answer, and no traceback to the outside."""
+"""What surrounds every request: the host it names, a limit on its size, headers on its answer, and no traceback."""
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Collection
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,7 +12,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tastemaker.server.limits import max_body
-from tastemaker.server.problems import log, problem, respond, unexpected
+from tastemaker.server.problems import log, of_tastemaker, problem, respond, unexpected
+from tastemaker.server.refusals import ForeignHost
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -25,12 +28,18 @@ HEADERS: Final = {
 class Shield:
     """ASGI middleware around a whole application.
 
+    A browser sends the name in its address line as the header ``Host``. Another site can let a name of its own mean the
+    address of a server that only this machine reaches, and its scripts would then read the answers (DNS rebinding):
+    such a request still names the other site, and is refused.
+
     Args:
         app: What it surrounds.
+        hosts: Names and addresses, without ports, that requests may ask for; any if ``None``.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str] | None = None) -> None:
         self.app = app
+        self._hosts = None if hosts is None else frozenset(map(plain_host, hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -51,6 +60,10 @@ class Shield:
             await send(message)
 
         request = Request(scope)
+        if self._hosts is not None and plain_host(without_port(request.headers.get("host", ""))) not in self._hosts:
+            refused = of_tastemaker(ForeignHost())
+            await respond(request, refused)(scope, receive, send_with_headers)
+            return
         limit = max_body(scope["path"])
         if _declared_size(scope) > limit:
             too_large = problem(413, "too-large", f"the body is larger than {limit} bytes")
@@ -64,6 +77,29 @@ class Shield:
             if started:
                 raise
             await respond(request, unexpected())(scope, receive, send_with_headers)
+
+
+def without_port(host: str) -> str:
+    """Return the name or address of a header ``Host``.
+
+    >>> [without_port(host) for host in ("shop:8000", "[::1]:8000", "[::1]", "127.0.0.1")]
+    ['shop', '[::1]', '[::1]', '127.0.0.1']
+    """
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() and not name.endswith(":") and ("]" in name or ":" not in name) else host
+
+
+def plain_host(host: str) -> str:
+    """Return a name or an address in its one spelling: small letters, no brackets, no final full stop.
+
+    >>> [plain_host(host) for host in ("Shop.Example.", "[0:0:0:0:0:0:0:1]", "127.0.0.1")]
+    ['shop.example', '::1', '127.0.0.1']
+    """
+    name = host.strip().lower().removeprefix("[").removesuffix("]").removesuffix(".")
+    try:
+        return str(ipaddress.ip_address(name.partition("%")[0]))
+    except ValueError:
+        return name
 
 
 def _declared_size(scope: Scope) -> int:

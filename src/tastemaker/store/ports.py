@@ -391,6 +391,7 @@ class Job:
         leased_until: When another worker may take it over.
         worker: Who has it.
         result: What came of it, or what went wrong.
+        ended: When it was done, or failed for good; microseconds since the epoch.
     """
 
     job_id: int
@@ -402,6 +403,7 @@ class Job:
     leased_until: int | None = None
     worker: str | None = None
     result: Row | None = None
+    ended: int | None = None
 
 
 @runtime_checkable
@@ -436,10 +438,25 @@ class Jobs(Protocol):
         """Return the newest jobs first."""
         ...
 
+    def cancel(self, job_id: int) -> bool:
+        """Let a job that waits or runs fail for good; ``False`` where there is none, or it has ended.
+
+        Whoever runs it learns that their lease is lost.
+        """
+        ...
+
+    def erase(self, job_ids: Sequence[int]) -> int:
+        """Forget jobs, physically, those that run excepted; return how many."""
+        ...
+
+    def erase_before(self, at: int) -> int:
+        """Forget jobs that ended before a moment, physically; return how many."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """An API key as it is kept: never its secret, only the hash.
+    """An API key as it is kept: never the secret that opens the server, only the hash.
 
     Attributes:
         key_id: The part that may be shown.
@@ -450,6 +467,8 @@ class Key:
         created: Microseconds since the epoch.
         expires: After this moment it opens nothing; ``None`` for never.
         revoked: When it was taken back.
+        signing: Secret with which a shop's server signs for whom a request with this key acts; ``None`` where it may
+            act for anybody. It is kept as it is, because without it no signature can be checked.
     """
 
     key_id: str
@@ -460,6 +479,7 @@ class Key:
     created: int
     expires: int | None = None
     revoked: int | None = None
+    signing: str | None = None
 
 
 @runtime_checkable

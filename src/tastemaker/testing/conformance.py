@@ -18,6 +18,7 @@ from tastemaker.data.dataset import Dataset
 from tastemaker.data.labelled import labels_of, ratings_of
 from tastemaker.data.split import global_time
 from tastemaker.data.splits.events import split_events
+from tastemaker.models.base import DenseRecommender
 from tastemaker.testing.worlds import checkerboard, small_shop
 
 Factory = Callable[[], Recommender]
@@ -236,7 +237,15 @@ def takes_in_new_items(make: Factory) -> None:
     new = pl.DataFrame(
         {"item_id": ["new", "blank"], "title": ["Garden violin no. 4", None], "categories": [["garden"], None]}
     )
+    twin = model.twin() if isinstance(model, DenseRecommender) else None
+    if twin is not None:
+        twin.extend(items=Catalogue(new))
+        _require("new" in twin.item_ids and list(model.item_ids) == known, "only the twin that is extended grows")
+        _require(before.items() == model.recommend(history=history, k=5).items(), "its twin leaves a model as it was")
     model.extend(items=Catalogue(new))
+    if twin is not None:
+        learnt = twin.recommend(history=history, k=5).items() == model.recommend(history=history, k=5).items()
+        _require(learnt, "a twin learns of new items as the model itself does")
     _require(list(model.item_ids)[: len(known)] == known, "known items keep their numbers")
     _require("new" in model.item_ids, "the new item is known")
     after = model.recommend(history=history, k=5, allowed=known)

@@ -6,7 +6,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.store.contracts.opening import Contract, Reopen
+from tests.store.contracts.opening import Contract, Reopen, SetClock
 
 from tastemaker.core.errors import DataError
 from tastemaker.store.ports import Job, Jobs, TenantStore
@@ -92,6 +92,7 @@ class JobsContract(Contract):
         found = jobs.get(number)
         assert found is not None
         assert (found.state, found.result, found.leased_until) == ("done", {"ndcg": 0.1}, None)
+        assert found.ended is not None
         assert self.take(jobs, 99) is None
         assert not jobs.finish(number, "w", {"again": True})
 
@@ -133,6 +134,58 @@ class JobsContract(Contract):
         assert [job.job_id for job in jobs.newest()] == numbers[::-1]
         assert [job.job_id for job in jobs.newest("a")] == [numbers[2], numbers[0]]
         assert [job.job_id for job in jobs.newest(limit=1)] == [numbers[2]]
+
+    def test_jobs_that_ended_before_a_moment_are_forgotten(self, jobs: Jobs, clock: SetClock) -> None:
+        ended = []
+        for outcome in ("done", "failed"):
+            ended.append(jobs.enqueue("train", {}, run_at=0))
+            self.take(jobs, 0)
+            if outcome == "done":
+                jobs.finish(ended[-1], "w", {})
+            else:
+                jobs.fail(ended[-1], "w", "no", retry_at=None)
+        running, waiting = (jobs.enqueue("train", {}, run_at=0) for _ in range(2))
+        assert self.number(jobs, 0) == running
+        late = jobs.enqueue("other", {}, run_at=0)
+        self.take(jobs, 0, kinds=("other",))
+        moment = clock.advance(60)
+        jobs.finish(late, "w", {})
+        assert jobs.erase_before(moment - 60_000_000) == 0
+        assert jobs.erase_before(moment) == 2
+        assert {job.job_id for job in jobs.newest()} == {running, waiting, late}
+        assert jobs.get(ended[0]) is None
+
+    def test_a_number_is_not_given_again(self, jobs: Jobs, clock: SetClock, reopen: Reopen) -> None:
+        number = jobs.enqueue("train", {}, run_at=0)
+        assert jobs.erase([number]) == 1
+        assert reopen().jobs.enqueue("train", {}, run_at=0) > number
+
+    def test_jobs_are_forgotten_by_number_unless_they_run(self, jobs: Jobs, tenant: TenantStore) -> None:
+        running = jobs.enqueue("train", {"for": "anna-4f6b9e20c1"}, run_at=0)
+        self.take(jobs, 0)
+        waiting = jobs.enqueue("train", {"for": "ben-77c2d01e9a40"}, run_at=0, unique="ben-77c2d01e9a40")
+        assert jobs.erase([running, waiting, 999]) == 1
+        assert [job.job_id for job in jobs.newest()] == [running]
+        assert tenant.holds("ben-77c2d01e9a40") == []
+        assert jobs.erase([]) == 0
+
+    def test_a_job_that_waits_can_be_cancelled(self, jobs: Jobs) -> None:
+        number = jobs.enqueue("train", {}, run_at=0, unique="nightly")
+        assert jobs.cancel(number)
+        found = jobs.get(number)
+        assert found is not None
+        assert (found.state, found.result) == ("failed", {"error": "cancelled"})
+        assert self.take(jobs, 99) is None
+        assert jobs.enqueue("train", {}, run_at=0, unique="nightly") > number
+
+    def test_whoever_runs_a_job_that_is_cancelled_has_lost_it(self, jobs: Jobs) -> None:
+        number = jobs.enqueue("train", {}, run_at=0)
+        self.take(jobs, 0)
+        assert jobs.cancel(number)
+        assert not jobs.extend(number, "w", 99)
+        assert not jobs.finish(number, "w", {})
+        assert not jobs.cancel(number)
+        assert not jobs.cancel(number + 1)
 
     def test_what_json_cannot_hold_is_refused(self, jobs: Jobs) -> None:
         with pytest.raises(DataError, match="payload"):

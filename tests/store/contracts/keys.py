@@ -38,6 +38,11 @@ class KeysContract:
         keys.put(replace(KEY, name="renamed"))
         assert keys.all() == [replace(KEY, name="renamed")]
 
+    def test_a_key_may_have_a_secret_to_sign_with(self, open_store: OpenStore) -> None:
+        signing = replace(KEY, signing="tms_" + "cd" * 32)
+        open_store().keys.put(signing)
+        assert open_store().keys.get("tm_1") == signing
+
     def test_a_key_that_was_taken_back_says_since_when(self, open_store: OpenStore) -> None:
         keys = open_store().keys
         keys.put(KEY)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from tastemaker.core.query import NO_TIME
 from tastemaker.data.dataset import Dataset
@@ -54,7 +54,7 @@ def arrival_order(
     n = int(seen.sum())
     if n < _FEWEST:
         return not_run(ARRIVAL, subject, f"only {n} items have events")
-    rho = float(stats.spearmanr(numbering.rank[seen], everything[seen]).statistic)
+    rho = float(scipy.stats.spearmanr(numbering.rank[seen], everything[seen]).statistic)
     p_value = normal_tail(rho * np.sqrt(n - 1))
     with_all, against = _sides(numbering.rank, everything, learnt)
     alarm = p_value < level / 2

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from tastemaker.core.query import NO_TIME
 from tastemaker.data.dataset import Dataset
@@ -96,7 +96,7 @@ def _judged(name: str, rho: float, n: int, knowable: float, controls: int, level
 
     def beyond(bound: float) -> float:
         return float(
-            stats.norm.sf((np.arctanh(min(abs(rho), 1 - 1e-12)) - np.arctanh(np.sqrt(bound * knowable))) * scale)
+            scipy.stats.norm.sf((np.arctanh(min(abs(rho), 1 - 1e-12)) - np.arctanh(np.sqrt(bound * knowable))) * scale)
         )
 
     suspicious, leak = beyond(SUSPICIOUS_SHARE) < level, beyond(LEAK_SHARE) < level
@@ -107,7 +107,7 @@ def _judged(name: str, rho: float, n: int, knowable: float, controls: int, level
     )
     if leak:
         message += " Nothing that is known when an item is listed does that."
-    largest = float(np.tanh(np.arctanh(np.sqrt(SUSPICIOUS_SHARE * knowable)) + stats.norm.isf(level) / scale))
+    largest = float(np.tanh(np.arctanh(np.sqrt(SUSPICIOUS_SHARE * knowable)) + scipy.stats.norm.isf(level) / scale))
     return Finding(
         ATTRIBUTES,
         name,
@@ -176,7 +176,7 @@ def _placed(values: NDArray[np.float64], place: NDArray[np.int32], known: NDArra
 
 def _scored(levels: NDArray[np.float64], counts: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Score each item by how popular its category is later among the items of the other random half."""
-    ranks = stats.rankdata(counts)
+    ranks = scipy.stats.rankdata(counts)
     scores = np.full(len(levels), np.nan)
     given = np.isfinite(levels)
     codes = np.where(given, levels, 0).astype(np.int64)
@@ -224,7 +224,7 @@ class _Future:
         controls = _controls(past)
 
         def residual(kept: NDArray[np.int32]) -> NDArray[np.float64]:
-            return _residual(stats.rankdata(np.bincount(kept, minlength=len(known))[known]), controls)
+            return _residual(scipy.stats.rankdata(np.bincount(kept, minlength=len(known))[known]), controls)
 
         halves = []
         for _ in range(_HALVINGS):
@@ -237,7 +237,7 @@ class _Future:
 
 
 def _controls(past: NDArray[np.float64]) -> NDArray[np.float64]:
-    ranks = np.apply_along_axis(stats.rankdata, 0, past) / len(past) - 0.5
+    ranks = np.apply_along_axis(scipy.stats.rankdata, 0, past) / len(past) - 0.5
     return np.column_stack([np.ones(len(past)), ranks, ranks**2])
 
 
@@ -253,4 +253,6 @@ def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float
 
 def _partial(values: NDArray[np.float64], counts: NDArray[np.float64], past: NDArray[np.float64]) -> float:
     controls = _controls(past)
-    return _correlation(_residual(stats.rankdata(values), controls), _residual(stats.rankdata(counts), controls))
+    return _correlation(
+        _residual(scipy.stats.rankdata(values), controls), _residual(scipy.stats.rankdata(counts), controls)
+    )

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from tastemaker.data.heldout import HeldOut
 
 
 def normal_tail(z: float) -> float:
     """Return the chance that a standard normal variable is at least ``|z|`` away from 0."""
-    return float(2 * stats.norm.sf(abs(z)))
+    return float(2 * scipy.stats.norm.sf(abs(z)))
 
 
 def normal_range(expected: float, deviation: float, level: float) -> tuple[float, float]:
     """Return where a normal variable lies but for a share ``level`` of cases, half of them on each side."""
-    reach = float(stats.norm.isf(level / 2)) * deviation
+    reach = float(scipy.stats.norm.isf(level / 2)) * deviation
     return expected - reach, expected + reach
 
 
@@ -29,7 +29,7 @@ def more_than(share: float, successes: int, trials: int) -> float:
     >>> more_than(0.5, 3, 3)
     0.125
     """
-    return float(stats.binom.sf(successes - 1, trials, share)) if trials else 1.0
+    return float(scipy.stats.binom.sf(successes - 1, trials, share)) if trials else 1.0
 
 
 def counts_tail(count: float, draws: NDArray[np.float64]) -> float:
@@ -46,11 +46,11 @@ def counts_above(draws: NDArray[np.float64], level: float) -> float:
     return float(_law(draws).isf(level))
 
 
-def _law(draws: NDArray[np.float64]) -> stats.rv_discrete:
+def _law(draws: NDArray[np.float64]) -> scipy.stats.rv_discrete:
     mean, variance = max(float(draws.mean()), 1e-9), float(draws.var(ddof=1))
     if variance <= 1.01 * mean:
-        return stats.poisson(mean)
-    return stats.nbinom(mean**2 / (variance - mean), mean / variance)
+        return scipy.stats.poisson(mean)
+    return scipy.stats.nbinom(mean**2 / (variance - mean), mean / variance)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse
 
 from tastemaker.core.errors import DataError
 from tastemaker.core.query import NO_TIME
@@ -97,7 +98,7 @@ def answers_in_graph(
     weight = extra.group_by("item_id").agg((pl.len() / max(extra.height, 1)).alias("weight"))
     met = answers.join(degree, on="user_id", how="left").join(weight, on="item_id", how="left").fill_null(0)
     expected = float(np.minimum(met["degree"].to_numpy() * met["weight"].to_numpy(), 1.0).sum())
-    p_value = float(stats.poisson.sf(hits - 1, expected)) if hits else 1.0
+    p_value = float(scipy.stats.poisson.sf(hits - 1, expected)) if hits else 1.0
     leak = p_value < level
     total = answers.height
     return Finding(
@@ -106,7 +107,7 @@ def answers_in_graph(
         "leak" if leak else "clean",
         hits / total,
         expected / total,
-        (0.0, float(stats.poisson.isf(level, expected)) / total),
+        (0.0, float(scipy.stats.poisson.isf(level, expected)) / total),
         p_value,
         level,
         f"{hits:,} of {total:,} held-out pairs are edges ({hits / total:.1%}); {expected:,.1f} would be by chance. "

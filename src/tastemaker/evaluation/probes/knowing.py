@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from tastemaker.data.heldout import HeldOut
 from tastemaker.data.split import Split
@@ -80,7 +80,7 @@ def label_swap(
     oracle = exposure(_oracle(exchange, len(held), k), exchange)[targets]
     ahead = anybody - (popular + oracle) / 2
     deviation = float(ahead.std(ddof=1)) / np.sqrt(len(ahead)) if len(ahead) > 1 else np.inf
-    p_value = float(stats.norm.sf(ahead.mean() / deviation)) if deviation > 0 else float(ahead.mean() <= 0)
+    p_value = float(scipy.stats.norm.sf(ahead.mean() / deviation)) if deviation > 0 else float(ahead.mean() <= 0)
     leak = p_value < level
     swaps = _swapped(lists, exchange, rng)
     personal = (1 + int((swaps >= value).sum())) / (1 + len(swaps)) < level
@@ -96,7 +96,7 @@ def label_swap(
         "leak" if leak else "clean",
         float(anybody.mean()),
         float(popular.mean()),
-        (0.0, float((popular + oracle).mean() / 2 + stats.norm.isf(level) * deviation)),
+        (0.0, float((popular + oracle).mean() / 2 + scipy.stats.norm.isf(level) * deviation)),
         p_value,
         level,
         message,

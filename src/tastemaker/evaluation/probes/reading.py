@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from tastemaker.core.query import NO_TIME
 from tastemaker.core.recommender import Recommender
@@ -81,7 +81,7 @@ def names_exchanged(
     by_seed = [part.mean(axis=1).var(ddof=1) for part in (as_they_are, exchanged)]
     seeds = float(np.sqrt(sum(by_seed) / repeats))
     p_answers = normal_tail(value / answers) if answers > 0 else 1.0
-    p_seeds = float(2 * stats.t.sf(abs(value) / seeds, 2 * (repeats - 1))) if seeds > 0 else 0.0
+    p_seeds = float(2 * scipy.stats.t.sf(abs(value) / seeds, 2 * (repeats - 1))) if seeds > 0 else 0.0
     p_value = max(p_answers, p_seeds)
     alarm = p_value < level
     message = (

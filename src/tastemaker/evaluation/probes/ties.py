@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from tastemaker.core.query import NO_TIME
 from tastemaker.data.dataset import Dataset
@@ -50,11 +50,11 @@ def sorted_histories(numbering: Numbering, dataset: Dataset, *, level: float = F
     chance = np.exp(_log_chance(sequences.codes, sequences.indptr))[people]
     counts = [int((broken[people] == 0).sum()) for broken in breaks]
     count, direction = max(counts), int(np.argmax(counts))
-    p_value = min(1.0, 2 * float(stats.poisson.sf(count - 1, chance.sum())))
+    p_value = min(1.0, 2 * float(scipy.stats.poisson.sf(count - 1, chance.sum())))
     long = people & (lengths >= _LONG)
     ordered = int((breaks[direction][long] == 0).sum())
     alarm = p_value < level
-    leak = alarm and bool(long.any()) and float(stats.binom.sf(ordered - 1, int(long.sum()), 0.5)) < level
+    leak = alarm and bool(long.any()) and float(scipy.stats.binom.sf(ordered - 1, int(long.sum()), 0.5)) < level
     total = int(people.sum())
     message = (
         f"{count:,} of {total:,} histories of three events or more are sorted by id "
@@ -73,7 +73,7 @@ def sorted_histories(numbering: Numbering, dataset: Dataset, *, level: float = F
         "leak" if leak else "suspicious" if alarm else "clean",
         count / total,
         float(chance.sum()) / total,
-        (0.0, float(stats.poisson.isf(level / 2, chance.sum())) / total),
+        (0.0, float(scipy.stats.poisson.isf(level / 2, chance.sum())) / total),
         p_value,
         level,
         message,
@@ -127,7 +127,7 @@ def tie_order(numbering: Numbering, dataset: Dataset, held: HeldOut, *, level: f
     share = rises / steps
     p_value = normal_tail((share - 0.5) / deviation)
     risen, tied = _answers(numbering, held, timed)
-    answers_p = float(stats.binomtest(risen, tied, 0.5).pvalue) if tied else 1.0
+    answers_p = float(scipy.stats.binomtest(risen, tied, 0.5).pvalue) if tied else 1.0
     alarm = p_value < level / 2
     leak = alarm and answers_p < level / 2
     where = f"between events of the same time ({anywhere:.3f} of all)" if timed else "of any kind (there are no times)"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.encoder import TextKind
-from tastemaker.core.errors import ConfigError, nearest
+from tastemaker.core.errors import ConfigError, TastemakerError, nearest
 from tastemaker.core.run import Run
 from tastemaker.language.minilm.batches import Backend, unit_vectors
 from tastemaker.language.minilm.weights import (
@@ -111,6 +111,19 @@ class MiniLM:
 def chosen_backend() -> BackendName:
     """Return what ``"auto"`` stands for here: the fastest backend that is installed and needs no torch."""
     return "onnx" if importlib.util.find_spec("onnxruntime") else "numpy"
+
+
+def is_quick_here() -> bool:
+    """Say whether the model's files are on this machine, and what multiplies its 8-bit numbers is installed."""
+    from tastemaker.data.assets import fetch
+
+    if chosen_backend() != "onnx":
+        return False
+    try:
+        fetch(ALL_MINILM, offline=True)
+    except TastemakerError:
+        return False
+    return True
 
 
 def _open(backend: BackendName, weights: Path) -> Backend:

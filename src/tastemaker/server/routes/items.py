@@ -10,7 +10,6 @@ from pydantic import SkipValidation
 from starlette.responses import Response
 
 from tastemaker.core.errors import DataError, QueryError, UnknownItemError
-from tastemaker.retrieval import TextSearch
 from tastemaker.server.encoding import Encoded
 from tastemaker.server.guard import needing
 from tastemaker.server.problems import documented
@@ -46,27 +45,17 @@ def search_items(request: Request, asked: Annotated[schemas.SearchParameters, Qu
     return Encoded({"items": listed, **more})
 
 
-@router.get("/v1/search", response_model=schemas.TextFoundOut)
+@router.get(
+    "/v1/search", response_model=schemas.TextFoundOut, responses=documented(_503="The search is still being made.")
+)
 def search_texts(request: Request, asked: Annotated[schemas.TextSearchParameters, Query()]) -> Response:
     """Return items whose texts hold the words of ``q`` or mean the same, best first.
 
-    Where the server has no vectors the words alone are searched, and ``degraded`` says so.
+    Where the server has no vectors the words alone are searched, and ``degraded`` says so. An item that was written is
+    found by its words from the next request on, and by what it means a moment later.
     """
-    search: TextSearch = request.app.state.search
     engine = reader(request)
-    found = search.search(asked.q, asked.k, by=asked.by).to_dict(engine.title)
-    if engine.live:
-        # The index may be older than the catalogue.
-        found["items"] = [hit for hit in found["items"] if _is_there(engine, hit["item_id"])]
-    return Encoded(found)
-
-
-def _is_there(engine: Reader, item_id: str) -> bool:
-    try:
-        engine.item(item_id)
-    except UnknownItemError:
-        return False
-    return True
+    return Encoded(engine.search_texts(asked.q, asked.k, by=asked.by).to_dict(engine.title))
 
 
 @router.get("/v1/items/{item:path}", response_model=schemas.ItemDetailOut, responses=_NO_SUCH_ITEM)

@@ -17,6 +17,7 @@ from tastemaker.server.refusals import UnknownList
 from tastemaker.server.schemas import fields
 from tastemaker.server.schemas import recommend as schemas
 from tastemaker.server.service import Answered, reader, service
+from tastemaker.server.user_tokens import actor_of
 from tastemaker.store.ports import Served
 
 router = APIRouter(route_class=needing("read"), tags=["recommend"])
@@ -111,10 +112,14 @@ def shown(request: Request, recommendation_id: str) -> Served:
 
     Raises:
         UnknownList: There is none of this name.
+        SomebodyElse: It is another person's, and the key acts for one person.
     """
     found = service(request).served(recommendation_id)
     if found is None:
         raise UnknownList(recommendation_id)
+    actor = actor_of(request)
+    if actor is not None:
+        actor.may_see(found)
     return found
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from tastemaker import __version__
+from tastemaker.core.clock import from_microseconds
 from tastemaker.core.errors import ServiceError
 from tastemaker.server.guard import needing
 from tastemaker.server.metrics import MEDIA_TYPE
@@ -38,6 +39,7 @@ def ready(request: Request) -> schemas.ReadyOut:
     if not request.app.state.ready:
         raise ServiceError("the model is still being loaded", remedy="Try again in a moment.")
     facts = reader(request).facts()
+    created = facts.get("model_created")
     return schemas.ReadyOut(
         status="ready",
         model=facts["model"],
@@ -46,6 +48,7 @@ def ready(request: Request) -> schemas.ReadyOut:
         people=facts["people"],
         version=__version__,
         model_version=str(facts.get("version") or ""),
+        model_created=None if created is None else from_microseconds(created).isoformat(),
         events=facts.get("events"),
         revision=facts.get("revision"),
     )

@@ -27,7 +27,8 @@ class ReadyOut(BaseModel):
     items: int = Field(description="How many items there are.")
     people: int = Field(description="How many people have events.")
     version: str = Field(description="Version of Tastemaker.")
-    model_version: str = Field("", description="Version of the model.")
+    model_version: str = Field("", description="Version of the model: a hash of its content.")
+    model_created: str | None = Field(None, description="When the model was made, as ISO 8601.")
     events: int | None = Field(None, description="How many events the log has, of a server with a store.")
     revision: int | None = Field(None, description="Newest revision of the catalogue, of a server with a store.")
 

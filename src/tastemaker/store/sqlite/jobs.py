@@ -7,19 +7,28 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
+from tastemaker.core.clock import Clock, system_clock, to_microseconds
 from tastemaker.store.ports import Job, Row
 from tastemaker.store.sqlite.database import Database
+from tastemaker.store.sqlite.erasing import take_away
 from tastemaker.store.values import checked_name, checked_row, checked_text, checked_whole
 
-_SELECT: Final = "SELECT job_id, kind, payload, state, attempts, run_at, leased_until, worker, result FROM jobs"
+_SELECT: Final = "SELECT job_id, kind, payload, state, attempts, run_at, leased_until, worker, result, ended FROM jobs"
+_OVER: Final = "leased_until = NULL, ended = ?, result = ?"
+_CANCELLED: Final = {"error": "cancelled"}
 _HELD: Final = "job_id = ? AND worker = ? AND state = 'running'"
 
 
 class SQLiteJobs:
-    """Keeps `Jobs`."""
+    """Keeps `Jobs`.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: Where.
+        clock: Tells when a job ended.
+    """
+
+    def __init__(self, database: Database, clock: Clock = system_clock) -> None:
+        self._database, self._clock = database, clock
 
     def enqueue(self, kind: str, payload: Row, *, run_at: int, unique: str | None = None) -> int:
         """See `Jobs.enqueue`."""
@@ -74,13 +83,13 @@ class SQLiteJobs:
     def finish(self, job_id: int, worker: str, result: Row) -> bool:
         """See `Jobs.finish`."""
         text = checked_row(result, f"job {job_id}", "result")
-        return self._change("state = 'done', leased_until = NULL, result = ?", (text,), job_id, worker)
+        return self._change(f"state = 'done', {_OVER}", (self._now(), text), job_id, worker)
 
     def fail(self, job_id: int, worker: str, error: str, *, retry_at: int | None) -> bool:
         """See `Jobs.fail`; the result is then ``{"error": ...}``."""
         text = checked_row({"error": checked_text(error, f"job {job_id}", "error")}, f"job {job_id}", "result")
         if retry_at is None:
-            return self._change("state = 'failed', leased_until = NULL, result = ?", (text,), job_id, worker)
+            return self._change(f"state = 'failed', {_OVER}", (self._now(), text), job_id, worker)
         again = "state = 'waiting', leased_until = NULL, worker = NULL, result = ?, run_at = ?"
         return self._change(again, (text, checked_whole(retry_at, f"job {job_id}", "retry_at")), job_id, worker)
 
@@ -94,6 +103,31 @@ class SQLiteJobs:
         query = f"{_SELECT} WHERE ?1 IS NULL OR kind = ?1 ORDER BY job_id DESC LIMIT ?2"
         return [_job(row) for row in self._database.rows(query, (kind, limit))]
 
+    def cancel(self, job_id: int) -> bool:
+        """See `Jobs.cancel`; the result is then ``{"error": "cancelled"}``."""
+        query = f"UPDATE jobs SET state = 'failed', {_OVER} WHERE job_id = ? AND state IN ('waiting', 'running')"
+        given = (self._now(), checked_row(_CANCELLED, f"job {job_id}", "result"), job_id)
+        return bool(self._database.writer.run(lambda connection: connection.execute(query, given).rowcount))
+
+    def erase(self, job_ids: Sequence[int]) -> int:
+        """See `Jobs.erase`."""
+        if not job_ids:
+            return 0
+        return self._erase("state != 'running' AND job_id IN (SELECT value FROM json_each(?))", json.dumps([*job_ids]))
+
+    def erase_before(self, at: int) -> int:
+        """See `Jobs.erase_before`."""
+        return self._erase("ended < ?", at)
+
+    def _erase(self, condition: str, given: str | int) -> int:
+        keys, contents = ("unique_name",), ("payload", "result")
+        return self._database.erase(
+            lambda connection: take_away(connection, "jobs", condition, (given,), keys=keys, contents=contents)
+        )
+
+    def _now(self) -> int:
+        return to_microseconds(self._clock())
+
     def _change(self, what: str, given: Sequence[Any], job_id: int, worker: str) -> bool:
         query = f"UPDATE jobs SET {what} WHERE {_HELD}"
         return bool(
@@ -102,7 +136,7 @@ class SQLiteJobs:
 
 
 def _job(row: tuple[Any, ...]) -> Job:
-    job_id, kind, payload, state, attempts, run_at, leased_until, worker, result = row
+    job_id, kind, payload, state, attempts, run_at, leased_until, worker, result, ended = row
     return Job(
         job_id=job_id,
         kind=kind,
@@ -113,4 +147,5 @@ def _job(row: tuple[Any, ...]) -> Job:
         leased_until=leased_until,
         worker=worker,
         result=None if result is None else json.loads(result),
+        ended=ended,
     )

@@ -10,7 +10,7 @@ from tastemaker.store.ports import Key
 from tastemaker.store.sqlite.database import Database
 from tastemaker.store.values import checked_json, checked_name, checked_text, checked_whole
 
-_COLUMNS: Final = "key_id, tenant, secret_hash, scopes, name, created, expires, revoked"
+_COLUMNS: Final = "key_id, tenant, secret_hash, scopes, name, created, expires, revoked, signing"
 
 
 class SQLiteKeys:
@@ -31,8 +31,9 @@ class SQLiteKeys:
             checked_whole(key.created, owner, "created"),
             None if key.expires is None else checked_whole(key.expires, owner, "expires"),
             None if key.revoked is None else checked_whole(key.revoked, owner, "revoked"),
+            None if key.signing is None else checked_name(key.signing, owner, "signing"),
         )
-        query = f"INSERT OR REPLACE INTO keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        query = f"INSERT OR REPLACE INTO keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         self._database.writer.run(lambda connection: connection.execute(query, row).rowcount)
 
     def get(self, key_id: str) -> Key | None:
@@ -55,7 +56,7 @@ class SQLiteKeys:
 
 
 def _key(row: tuple[Any, ...]) -> Key:
-    key_id, tenant, secret_hash, scopes, name, created, expires, revoked = row
+    key_id, tenant, secret_hash, scopes, name, created, expires, revoked, signing = row
     return Key(
         key_id=key_id,
         tenant=tenant,
@@ -65,4 +66,5 @@ def _key(row: tuple[Any, ...]) -> Key:
         created=created,
         expires=expires,
         revoked=revoked,
+        signing=signing,
     )

@@ -55,7 +55,7 @@ class SQLiteTenantStore:
         self.served: ServedLog = SQLiteServedLog(database)
         self.vectors: VectorStore = SQLiteVectorStore(database)
         self.artefacts: Artefacts = self._artefacts
-        self.jobs: Jobs = SQLiteJobs(database)
+        self.jobs: Jobs = SQLiteJobs(database, clock)
         self.notes: Notes = SQLiteNotes(database)
 
     @property

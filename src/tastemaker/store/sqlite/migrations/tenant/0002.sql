@@ -1,0 +1,2 @@
+ALTER TABLE jobs ADD COLUMN ended INTEGER;
+UPDATE jobs SET ended = run_at WHERE state IN ('done', 'failed');
