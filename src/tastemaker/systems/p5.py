@@ -27,7 +27,7 @@ MINI: Final[Mapping[str, Any]] = {
     "learning_rate": 3e-3,
     "batch_tokens": 8192,
     "epochs": 25,
-    "patience": 3,
+    "patience": 5,
 }
 """A network for cells of many trainings, of a size and rate chosen on validation; each item is a token of its own.
 
