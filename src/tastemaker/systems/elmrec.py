@@ -139,6 +139,31 @@ VECTORS: Final = Cell(
     ],
     differs=DIFFERS,
 )
+FIFTH: Final = Cell(
+    name="beauty-fifth",
+    setting=replace(settings.BEAUTY, people=0.2),
+    shows="How strong the graph's vectors are and how far they are spread, on a fifth of the people; sigma is part of "
+    "alpha here.",
+    models={
+        **shipped("popularity", "sequential-rules"),
+        "direct-none": elmrec("none", asks="direct", **WITHOUT_WORDS),
+        **{
+            f"direct-alpha-{alpha:g}": elmrec({**GRAPH, "alpha": alpha}, asks="direct", **WITHOUT_WORDS)
+            for alpha in (0.25, 1.0, 5.0, 20.0)
+        },
+        **{
+            f"direct-layers-{layers}": elmrec({**GRAPH, "layers": layers}, asks="direct", **WITHOUT_WORDS)
+            for layers in (1, 2, 8)
+        },
+    },
+    baseline="direct-none",
+    columns=COLUMNS,
+    expectations=[
+        Beats(model="direct-alpha-5", other="direct-alpha-1", metric="ndcg@10"),
+        Beats(model="direct-alpha-1", other="direct-layers-1", metric="ndcg@10"),
+    ],
+    differs=DIFFERS,
+)
 RERANKED: Final = Cell(
     name="beauty-reranked",
     setting=settings.BEAUTY,
@@ -184,6 +209,6 @@ SYSTEM = System(
     "who is near whom, and it recommends far better, above all where only the person's id is told.",
     must_move="ndcg@10 of the direct task: above the same model with embeddings of places, and above counts, the "
     "intervals of the differences excluding zero",
-    cells=(QUICK_CELL, BEAUTY, CANDIDATES, POPULAR, SPORTS, VECTORS, RERANKED),
+    cells=(QUICK_CELL, BEAUTY, CANDIDATES, POPULAR, SPORTS, VECTORS, FIFTH, RERANKED),
     leak=GRAPH_LEAK,
 )
