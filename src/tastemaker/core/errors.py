@@ -144,6 +144,26 @@ class NotReadyError(ServiceError):
     """Something that is made when a service starts is not there yet; it can be asked for again in a moment."""
 
 
+class GenerationError(ServiceError):
+    """A language model gave no reply that can be used."""
+
+
+class BudgetExceededError(GenerationError):
+    """A call would pass a limit of tokens or money; it was not made."""
+
+
+class DeadlineExceededError(GenerationError):
+    """The reply was not there in time."""
+
+
+class PromptTooLongError(GenerationError):
+    """The messages do not fit into what the model reads."""
+
+
+class SchemaViolationError(GenerationError):
+    """What was written does not keep the schema that was asked for."""
+
+
 class StorageError(TastemakerError):
     """A file or folder could not be written whole; what stood there before is untouched."""
 
