@@ -105,6 +105,22 @@ def test_a_ranker_puts_the_answers_further_up(kind: str) -> None:
     assert first(ranked) > 0.85 * first(best)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_asks_often_counts_no_more_than_others(kind: str) -> None:
+    """A few people with most of the queries choose by the feature, many with one each against it."""
+    often, once = drawn([2.0, 0.0, 0.0, 0.0], queries=2400), drawn([-2.0, 0.0, 0.0, 0.0], queries=600, seed=1)
+    mass = np.concatenate([0.1 * often.mass, 4.6 * once.mass])
+    both = Answered(
+        np.concatenate([often.features, once.features]),
+        np.concatenate([often.log_fused, once.log_fused]),
+        np.concatenate([often.starts, once.starts + len(often.mass)]),
+        mass,
+    )
+    ranker = fit_ranker(kind, both, FEATURES, Run())
+    low, high = np.zeros((2, 1, 4), dtype=np.float32) + np.array([-1, 1])[:, None, None]
+    assert ranker.correction(low)[0] > ranker.correction(high)[0]
+
+
 def test_what_all_items_of_a_query_have_alike_and_what_is_constant_has_no_weight() -> None:
     answered = drawn([1.0, 0.0, 0.0, 0.0])
     answered.features[:, 1] = 7.0

@@ -200,13 +200,17 @@ class BoostedRanker:
             MissingExtraError: LightGBM is not installed.
         """
         library = lightgbm()
-        strength = fitted_strength(answered)
+        strength, sizes = fitted_strength(answered), answered.sizes()
+        # Trees would count every query alike, and so whoever asks often more than others.
+        each = np.add.reduceat(answered.mass, answered.starts)
+        weights = None if np.allclose(each, 1) else np.repeat(each, sizes)
         asked = {"seed": run.seed, "num_threads": run.threads, "deterministic": True, "force_row_wise": True}
         parameters = {**TREE, **asked, "verbose": -1}
         data = library.Dataset(
             answered.features,
             (answered.mass > 0).astype(np.int32),
-            group=answered.sizes(),
+            group=sizes,
+            weight=weights,
             init_score=strength * answered.log_fused,
             feature_name=[f"{place}_{re.sub(r'[^a-z]+', '_', feature.key)}" for place, feature in enumerate(features)],
             params=parameters,
