@@ -104,9 +104,22 @@ def test_a_change_too_small_to_matter_and_other_code_are_no_error(run: Run, tiny
     document["comparison"]["rows"][0]["metrics"]["ndcg@10"]["value"] += 5e-7
     document["hashes"]["code"] = "0" * 64
     path.write_text(json.dumps(document))
+    run("reproduce", "tiny", "--report")
     done = run("reproduce", "tiny", "--check")
     assert done.code == 0
     assert "and was 000000000000" in done.out
+
+
+def test_the_check_finds_a_report_or_a_picture_that_is_not_what_the_records_give(run: Run, tiny: System) -> None:
+    run("reproduce", "tiny")
+    picture = Path("reproductions/tiny/quick.svg")
+    picture.write_text("<svg/>")
+    done = run("reproduce", "tiny", "--check", "--json")
+    assert done.code == 11
+    assert done.json == [{"cell": "quick", "differs": [], "notes": []}]
+    assert done.error["message"].startswith("the report is not what the records give: quick.svg")
+    run("reproduce", "tiny", "--report")
+    assert run("reproduce", "tiny", "--check").code == 0
 
 
 def test_without_a_record_there_is_nothing_to_check(run: Run, tiny: System) -> None:

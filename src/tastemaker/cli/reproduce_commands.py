@@ -197,6 +197,7 @@ def _as_json(system: System, outcome: Outcome) -> dict[str, Any]:
 def _check(output: Output, system: System, names: list[str], bench: Bench) -> None:
     from tastemaker.core.errors import CheckError
     from tastemaker.systems.reproduction import check_cell
+    from tastemaker.systems.reproduction.publish import outdated
 
     found = {cell.name: check_cell(system, cell, bench) for cell in system.chosen(names)}
     if output.as_json:
@@ -210,6 +211,12 @@ def _check(output: Output, system: System, names: list[str], bench: Bench) -> No
             f"{len(first)} of the numbers of cell '{failed[0]}' differ from the record: {first[0]}",
             where=str(bench.out / system.name),
             remedy="Other code, other libraries and another processor can each be why; the record names all three.",
+        )
+    if old := outdated(system, bench.out):
+        raise CheckError(
+            f"the report is not what the records give: {', '.join(path.name for path in old)}",
+            where=str(bench.out),
+            remedy=f"Write it anew: tastemaker reproduce {system.name} --report",
         )
 
 
@@ -228,15 +235,12 @@ def _show_leak(output: Output, system: System, bench: Bench, budget: Budget, sou
 
 
 def _write_report(output: Output, system: System, bench: Bench, *, quiet: bool = False) -> None:
-    from tastemaker.evaluation.export import write_text
-    from tastemaker.systems.reproduction import report
-    from tastemaker.systems.reproduction.leak import read_shown
+    from tastemaker.systems.reproduction.publish import write_report
     from tastemaker.systems.reproduction.records import read_records
 
-    records = read_records(bench.out, system.name, [cell.name for cell in system.cells])
-    path = bench.out / f"{system.name}.md"
-    write_text(report(system, records, read_shown(bench.out, system.name)), path)
+    path = write_report(system, bench.out)
     if not quiet:
         if output.as_json:
+            records = read_records(bench.out, system.name, [cell.name for cell in system.cells])
             write_json({"report": str(path), "cells": list(records)})
         output.print(f"Wrote {path}")

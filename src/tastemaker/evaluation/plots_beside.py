@@ -42,6 +42,22 @@ def plots_beside(panels: Sequence[Panel], *, label: str, form: Format) -> str:
         label: What the drawing shows, for those who cannot see it.
         form: Writes a tick.
     """
+    drawn = lines_beside(panels, label=label, form=form)
+    return f'<div class="scroll bare" tabindex="0">{"".join(drawn)}</div>' if drawn else ""
+
+
+def lines_beside(
+    panels: Sequence[Panel], *, label: str, form: Format, wide: float = _WIDE, narrow: float = _NARROW
+) -> list[str]:
+    """Return the lines of panels, each an ``<svg>``; none where there is nothing to show.
+
+    Args:
+        panels: They have the same rows.
+        label: What the drawing shows, for those who cannot see it.
+        form: Writes a tick.
+        wide: How wide a line may be.
+        narrow: How narrow a panel may be.
+    """
     values = [
         value
         for panel in panels
@@ -52,18 +68,17 @@ def plots_beside(panels: Sequence[Panel], *, label: str, form: Format) -> str:
         if value is not None and math.isfinite(value)
     ]
     if not values:
-        return ""
+        return []
     low, high = min(0.0, *values), max(0.0, *values) or 1.0
     left = 12 + _LETTER * max(len(shortened(mark.label)) for panel in panels for mark in panel.marks)
-    fitting = max(1, int((_WIDE - left) // _NARROW))
+    fitting = max(1, int((wide - left) // narrow))
     lines = math.ceil(len(panels) / fitting)
     size = math.ceil(len(panels) / lines)
-    broad = min(_BROAD, max(_NARROW, (_WIDE - left) / size))
-    drawn = (
+    broad = min(_BROAD, max(narrow, (wide - left) / size))
+    return [
         _line_of(panels[start : start + size], (low, high), (left, broad), label, form)
         for start in range(0, len(panels), size)
-    )
-    return f'<div class="scroll bare" tabindex="0">{"".join(drawn)}</div>'
+    ]
 
 
 def _line_of(

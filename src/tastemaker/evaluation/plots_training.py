@@ -24,12 +24,13 @@ def best_epoch(training: Sequence[Epoch]) -> Epoch:
     return max(validated, key=lambda epoch: epoch["value"], default=training[-1])
 
 
-def training_plot(training: Sequence[Epoch], metric: str) -> str:
+def training_plot(training: Sequence[Epoch], metric: str, *, tips: bool = True) -> str:
     """Draw the loss, and where there was validation the metric below it; a line marks the epoch that was kept.
 
     Args:
         training: Epochs in order: ``epoch``, ``loss``, ``seconds``, and ``value`` where it was validated; one at least.
         metric: What ``value`` is.
+        tips: Whether hovering over an epoch says its numbers.
     """
     first, last = training[0]["epoch"], training[-1]["epoch"]
     across = Scale(first, last, _LEFT + 4, _RIGHT - 4) if last > first else Scale(0, 2 * first, _LEFT, _RIGHT)
@@ -44,7 +45,7 @@ def training_plot(training: Sequence[Epoch], metric: str) -> str:
         top = _TOP + number * (_HEIGHT + _GAP)
         parts.append(f'<text class="axis" x="4" y="{top - 8:.1f}">{escape(title)}</text>')
         parts += _panel(_points(training, name), across, top, kind, kept["epoch"])
-    parts += _tips(training, across, bottom, metric)
+    parts += _tips(training, across, bottom, metric) if tips else []
     middle = (_LEFT + _RIGHT) / 2
     parts.append(f'<text class="axis" x="{middle:.1f}" y="{bottom + 32:.1f}" text-anchor="middle">epoch</text>')
     return svg(bottom + _FOOT, f"loss and {metric} by epoch", parts)

@@ -56,6 +56,16 @@ BEAUTY = Cell(
     differs=DIFFERS,
 )
 
+ACCOUNT: Final = (
+    "The paper claims that learnt vectors before the ids, into which the words of prompts are distilled, recommend "
+    "better than P5. For sequential recommendation on Beauty hr@10 .0696 and ndcg@10 .0471 are published.",
+    "In the released code (`lileipisces/POD`) the distillation has no teacher and no KL term: batches are prompts in "
+    "words with the vectors before them, and questions have the vectors and the bare ids.",
+    "The ids are P5's, in order of first appearance. The code's own logs have hr@1 .0235 and hr@10 .0688 on Beauty: a "
+    "third of the hits are in the first place, where about a fifth is usual, as it would be with a model that has "
+    "learnt which number comes next.",
+)
+
 SYSTEM = System(
     name="pod",
     title="POD: prompt distillation",
@@ -64,4 +74,5 @@ SYSTEM = System(
     claim="A few learnt vectors before the ids take over what prompts in words say, and recommend better than P5.",
     must_move="ndcg@10: above P5 with the same network, the interval of the difference excluding zero",
     cells=(ML_100K, BEAUTY),
+    account=ACCOUNT,
 )

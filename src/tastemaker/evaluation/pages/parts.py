@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Final
 
@@ -46,13 +46,16 @@ def parts(comparison: Comparison) -> Iterator[str]:
     for family in dict.fromkeys(part.family for one in done for part in one.slices):
         title, about = _FAMILIES.get(family, (f"By {family.removeprefix('group:')} of the person", ""))
         yield f"<h3>{escape(title)}</h3>{words(about) if about else ''}"
-        found = [[_part(one, family, name) for one in done] for name in _names(done, family)]
-        yield _plots(found, done, comparison)
+        found = _columns(done, family)
+        panels = family_panels(comparison, family)
+        yield plots_beside(panels, label=f"{comparison.headline_metric} by part", form="{:g}".format)
         yield folded("The numbers", _numbers(found, done, comparison))
 
 
-def _names(done: Sequence[Row], family: str) -> list[str]:
-    return list(dict.fromkeys(part.name for one in done for part in one.slices if part.family == family))
+def _columns(done: Sequence[Row], family: str) -> list[list[SliceRow | None]]:
+    """Return for each part of a family what every row did on it."""
+    names = dict.fromkeys(part.name for one in done for part in one.slices if part.family == family)
+    return [[_part(one, family, name) for one in done] for name in names]
 
 
 def _part(one: Row, family: str, name: str) -> SliceRow | None:
@@ -72,10 +75,22 @@ def _people(part: SliceRow) -> str:
     return f"{part.users:,} {'person' if part.users == 1 else 'people'}"
 
 
-def _plots(found: Sequence[Sequence[SliceRow | None]], done: Sequence[Row], comparison: Comparison) -> str:
+def _size(part: SliceRow) -> str:
+    return f"{_people(part)}{' (small)' if part.small else ''}"
+
+
+def family_panels(comparison: Comparison, family: str, note: Callable[[SliceRow], str] = _size) -> list[Panel]:
+    """Return a panel for each part of a family, coloured by the differences on the people of the part.
+
+    Args:
+        comparison: Its rows that have parts are shown.
+        family: Name of a family, such as ``popularity``.
+        note: Writes what stands below the name of a part.
+    """
     metric = comparison.headline_metric
+    done = [one for one in comparison.done() if one.slices]
     panels = []
-    for columns in found:
+    for columns in _columns(done, family):
         some = next(part for part in columns if part is not None)
         marks, counts = [], None
         for one, part in zip(done, columns, strict=True):
@@ -86,9 +101,8 @@ def _plots(found: Sequence[Sequence[SliceRow | None]], done: Sequence[Row], comp
             tip = f"{one.model}, {part.name}: {metric} {known.value:.4f}"
             marks.append(Mark(one.model, known, kind=_kind(part, one.model, comparison), tip=tip))
             counts = known.value if one.model == comparison.baseline else counts
-        note = f"{_people(some)}{' (small)' if some.small else ''}"
-        panels.append(Panel(some.name, note, marks, counts))
-    return plots_beside(panels, label=f"{metric} by part", form="{:g}".format)
+        panels.append(Panel(some.name, note(some), marks, counts))
+    return panels
 
 
 def _numbers(found: Sequence[Sequence[SliceRow | None]], done: Sequence[Row], comparison: Comparison) -> str:

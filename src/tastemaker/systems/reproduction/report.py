@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tastemaker.data.sources.registry import SOURCES
-from tastemaker.evaluation.bootstrap import Interval
 from tastemaker.evaluation.comparison import BASELINE, Comparison
 from tastemaker.evaluation.conventions import METRICS
 from tastemaker.evaluation.rows import Row
 from tastemaker.evaluation.wording import budgets
 from tastemaker.evaluation.written import NOTHING, percent, said, seconds
 from tastemaker.systems.reproduction.expectations import FAILS, HOLDS, NOT_RUN, OPEN, AtLeast, Beats, Expectation
+from tastemaker.systems.reproduction.figures import figures
 from tastemaker.systems.reproduction.leak import LEAK, Leak, Shown
+from tastemaker.systems.reproduction.markdown import anchor, bounded, image, line, number
 from tastemaker.systems.reproduction.records import Record
 from tastemaker.systems.reproduction.system import Cell, System
 
@@ -46,6 +47,7 @@ def report(system: System, records: Mapping[str, Record], shown: Sequence[Shown]
     lines += [f"# {system.title}", "", system.claim, ""]
     lines += [f"Source: {system.citation}. Metric that must move: {system.must_move}.", ""]
     lines += ["```console", *_commands(system), "```", ""]
+    lines += _account(system)
     lines += _verdicts(system, records)
     if system.leak is not None and shown:
         lines += _leak(system, system.leak, shown)
@@ -61,7 +63,7 @@ def verdict_lines(cell: Cell, record: Record) -> list[str]:
     lines = []
     for each in cell.expectations:
         verdict = each.verdict(record)
-        ours = "" if verdict.ours is None else f", ours {_bounded(verdict.ours, sign=isinstance(each, Beats))}"
+        ours = "" if verdict.ours is None else f", ours {bounded(verdict.ours, sign=isinstance(each, Beats))}"
         lines.append(f"{verdict.word}: {each.model} {_metric(each)} {_expected(each)}{ours}")
     return lines
 
@@ -71,6 +73,14 @@ def _commands(system: System) -> Iterator[str]:
     yield f"$ tastemaker reproduce {system.name} --budget full    # every cell; it goes on where it was broken off"
     if system.leak is not None:
         yield f"$ tastemaker reproduce {system.name} --show-leak      # what a leak of the published numbers is worth"
+
+
+def _account(system: System) -> Iterator[str]:
+    """Say what was published, and what the released code does."""
+    if system.account:
+        yield from ("## What was published", "")
+        yield from (f"- {each}" for each in system.account)
+        yield ""
 
 
 def _verdicts(system: System, records: Mapping[str, Record]) -> Iterator[str]:
@@ -91,13 +101,13 @@ def _verdicts(system: System, records: Mapping[str, Record]) -> Iterator[str]:
     yield "| cell | row | metric | expected | from | ours | verdict |"
     yield "|---|---|---|---|---|---|---|"
     for cell, each, verdict in found:
-        yield _line(
-            f"[{cell.name}](#{_anchor(cell.name)})",
+        yield line(
+            f"[{cell.name}](#{anchor(cell.name)})",
             each.model,
             _metric(each),
             _expected(each),
             f"({sources.index(each.source) + 1})" if each.source else NOTHING,
-            NOTHING if verdict.ours is None else _bounded(verdict.ours, sign=isinstance(each, Beats)),
+            NOTHING if verdict.ours is None else bounded(verdict.ours, sign=isinstance(each, Beats)),
             _MARKS[verdict.word],
         )
     yield ""
@@ -118,15 +128,15 @@ def _leak(system: System, leak: Leak, shown: Sequence[Shown]) -> Iterator[str]:
         if counts["short"]:
             yield f"{counts['short']:,} answers have fewer, since their person met nearly everything."
         yield ""
-        yield _line("graph", "what ranks", *metrics, "answers in the graph")
-        yield _line("---", "---", *["--:"] * (len(metrics) + 1))
+        yield line("graph", "what ranks", *metrics, "answers in the graph")
+        yield line("---", "---", *["--:"] * (len(metrics) + 1))
         for row in each.rows:
             values = (
-                [_bounded(row.metrics[name]) for name in metrics]
+                [bounded(row.metrics[name]) for name in metrics]
                 if row.metrics
                 else ["not run", *[""] * (len(metrics) - 1)]
             )
-            yield _line(row.graph or NOTHING, row.vectors, *values, percent(row.inside))
+            yield line(row.graph or NOTHING, row.vectors, *values, percent(row.inside))
         yield ""
         yield from (f"{row.name} was not run: {row.reason}.\n" for row in each.rows if row.reason)
         yield from (leak.says(each.by_name()), "")
@@ -145,11 +155,11 @@ def _metric(each: Expectation) -> str:
 
 def _expected(each: Expectation) -> str:
     if isinstance(each, Beats):
-        return f"above {each.other}" + (f" by {_number(each.by)}" if each.by else "")
+        return f"above {each.other}" + (f" by {number(each.by)}" if each.by else "")
     if isinstance(each, AtLeast):
-        return f"at least {_number(each.value)}"
-    room = f"{each.tolerance:.0%}".replace("%", " %") if each.relative else _number(each.tolerance)
-    return f"{_number(each.value)} ± {room}"
+        return f"at least {number(each.value)}"
+    room = f"{each.tolerance:.0%}".replace("%", " %") if each.relative else number(each.tolerance)
+    return f"{number(each.value)} ± {room}"
 
 
 def _missing(system: System, cell: Cell) -> Iterator[str]:
@@ -172,8 +182,14 @@ def _cell(system: System, cell: Cell, record: Record) -> Iterator[str]:
     if cell.budget == "quick":
         yield "This cell is quick: it shows that everything runs, and is too small to rank methods."
     yield ""
+    pictures = {
+        figure.shows: [image(figure.alt, f"{system.name}/{figure.name}"), ""] for figure in figures(cell, record)
+    }
     yield from _rows(cell, comparison)
+    yield from pictures.get("rows", ())
     yield from _parts(cell, comparison)
+    yield from pictures.get("parts", ())
+    yield from pictures.get("training", ())
     yield from _notes(cell, comparison)
     yield from _settings(comparison)
     yield _knobs(comparison)
@@ -187,21 +203,21 @@ def _rows(cell: Cell, comparison: Comparison) -> Iterator[str]:
     columns = [name for name in (cell.columns or (headline, f"hr@{k}")) if name != headline]
     several = any(row.spread is not None for row in comparison.done())
     spread = ["sd over seeds"] if several else []
-    yield _line(
+    yield line(
         "row", headline, f"against {_baseline(comparison)}", *spread, *columns, "settings tried", "time", "memory"
     )
-    yield _line("---", *["--:"] * (5 + len(spread) + len(columns)))
+    yield line("---", *["--:"] * (5 + len(spread) + len(columns)))
     best = comparison.best()
     for row in comparison.rows:
         if row.status != "ok":
-            yield _line(row.model, "not run", *[""] * (4 + len(spread) + len(columns)))
+            yield line(row.model, "not run", *[""] * (4 + len(spread) + len(columns)))
             continue
-        yield _line(
+        yield line(
             f"**{row.model}**" if row is best else row.model,
-            _bounded(row.metrics[headline]),
+            bounded(row.metrics[headline]),
             _against(row, comparison),
-            *([NOTHING if row.spread is None else _number(row.spread.deviation(headline))] if several else []),
-            *(_number(row.metrics[name].value) if name in row.metrics else NOTHING for name in columns),
+            *([NOTHING if row.spread is None else number(row.spread.deviation(headline))] if several else []),
+            *(number(row.metrics[name].value) if name in row.metrics else NOTHING for name in columns),
             str(row.settings_tried),
             seconds(row.seconds),
             NOTHING if row.peak_mb is None else f"{row.peak_mb:,.0f} MB",
@@ -213,7 +229,7 @@ def _against(row: Row, comparison: Comparison) -> str:
     known = row.vs_baseline.get(comparison.headline_metric)
     if known is None:
         return _baseline(comparison) if row.model == comparison.baseline else NOTHING
-    return _bounded(known, sign=True) + (" \\*" if row.clear(comparison.headline_metric) else "")
+    return bounded(known, sign=True) + (" \\*" if row.clear(comparison.headline_metric) else "")
 
 
 def _baseline(comparison: Comparison) -> str:
@@ -231,11 +247,11 @@ def _parts(cell: Cell, comparison: Comparison) -> Iterator[str]:
         share = [
             f"{piece.name} ({piece.targets / comparison.counts['targets']:.0%})".replace("%", " %") for piece in pieces
         ]
-        yield _line(f"{metric} by {family}", *share)
-        yield _line("---", *["--:"] * len(pieces))
+        yield line(f"{metric} by {family}", *share)
+        yield line("---", *["--:"] * len(pieces))
         for row in done:
             values = {piece.name: piece.metrics[metric] for piece in row.slices if piece.family == family}
-            yield _line(row.model, *(_bounded(values[piece.name]) for piece in pieces))
+            yield line(row.model, *(bounded(values[piece.name]) for piece in pieces))
         yield ""
 
 
@@ -277,30 +293,3 @@ def _where(machine: Mapping[str, Any]) -> str:
         f"on {machine.get('cores')} cores ({machine.get('processor')}), matrix products on {threads}; "
         f"Python {machine.get('python')}, NumPy {machine.get('numpy')}"
     )
-
-
-def _bounded(known: Interval, *, sign: bool = False) -> str:
-    """Write a value with its interval.
-
-    >>> _bounded(Interval(0.0522, 0.05, 0.0543)), _bounded(Interval(-0.01, -0.02, 0.001), sign=True)
-    ('.0522 [.0500, .0543]', '-.0100 [-.0200, +.0010]')
-    """
-    value = _number(known.value, sign=sign)
-    if not known.low <= known.high:
-        return value
-    return f"{value} [{_number(known.low, sign=sign)}, {_number(known.high, sign=sign)}]"
-
-
-def _number(value: float, *, sign: bool = False) -> str:
-    """Write a share with four digits and without the zero before its point."""
-    text = f"{value:{'+' if sign else ''}.4f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 else text
-
-
-def _line(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _anchor(name: str) -> str:
-    """Return the anchor of a heading."""
-    return name.lower().replace(" ", "-")

@@ -117,6 +117,8 @@ class System:
         must_move: The metric that must move if the claim is true; written down before the first run.
         cells: The experiments, the quick one first.
         leak: A leak of its published evaluation, which can be shown.
+        account: What was published and what the released code does, as observations; a sentence or a few each, in
+            Markdown.
     """
 
     name: str
@@ -127,6 +129,7 @@ class System:
     must_move: str
     cells: Sequence[Cell]
     leak: Leak | None = None
+    account: Sequence[str] = ()
 
     def chosen(self, names: Sequence[str] = (), budget: Budget = "full") -> list[Cell]:
         """Return the cells of these names, or all that a budget has room for: a full one for every cell.
