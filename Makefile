@@ -77,7 +77,7 @@ bench-training: ## the training of SASRec beside the machine's own rate; ARGS="-
 	$(call setup,dev torch)
 	$(python) benchmarks/training.py $(ARGS)
 
-locks := build core dev serve docs local postgres ray tune boost ann onnx zstd torch
+locks := build core dev serve docs local transformers postgres ray tune boost ann onnx zstd torch
 compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
 	--custom-compile-command "make lock"
 

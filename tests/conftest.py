@@ -19,6 +19,7 @@ EXTRAS = {
     "serve": ("fastapi", "jinja2", "prometheus_client", "uvicorn"),
     "torch": ("torch",),
     "local": ("xllamacpp",),
+    "transformers": ("transformers",),
     "postgres": ("pgvector", "psycopg"),
     "ray": ("ray",),
     "tune": ("optuna",),

@@ -99,7 +99,9 @@ async def reply(body: bytes) -> None:
 
 def end_with_input() -> None:
     """End at once when whoever holds the other end of standard input is gone."""
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: a thread that waits in there keeps the interpreter from ending in order.
+    while os.read(0, 1):
+        pass
     os._exit(1)
 
 

@@ -18,7 +18,7 @@ from tastemaker.core.files import atomic_folder
 from tastemaker.data.provenance import Provenance
 from tastemaker.data.vocabulary import Vocabulary
 from tastemaker.models.sasrec import SASRec
-from tastemaker.models.sequence_inference import last_states, time_rows
+from tastemaker.models.sequence_inference import Transformer, time_rows
 from tastemaker.models.storage import Stored, write
 from tastemaker.store.ports import NewEvent, Row, TenantStore
 
@@ -174,12 +174,12 @@ def scoring(model: SASRec, shop: Shop, k: int) -> Callable[[], object]:
     """Return the bare work of one request: the forward pass over a history, all products, the best."""
     rng = np.random.default_rng(0)
     length = min(shop.events, LONGEST)
-    lengths, times = np.asarray([length]), model.network_["times"]
+    lengths, times, network = np.asarray([length]), model.network_["times"], Transformer(model.network_, 1)
 
     def work() -> object:
         history = rng.integers(shop.items, size=(1, length))
         inputs = model.item_factors_[history] + times[rng.integers(len(times), size=(1, length, 2))].sum(axis=2)
-        scores = model.item_factors_ @ last_states(model.network_, inputs, lengths, 1)[0]
+        scores = model.item_factors_ @ network.last_states(inputs, lengths)[0]
         best = np.argpartition(-scores, k)[:k]
         return best[np.argsort(-scores[best])]
 

@@ -37,6 +37,19 @@ def write(text: str) -> None:
         ("[data]\nsource = 3\n", "'data.source' is 3, but should be text", "tastemaker.toml:2", None),
         ("data = 3\n", "'data' is not a section", "tastemaker.toml:1", "Write it as [data] with keys below it."),
         ("[data\n", "not a TOML file", "tastemaker.toml", "tastemaker init"),
+        ("[generator]\nmodle = 'm'\n", "unknown key 'generator.modle'", "tastemaker.toml:2", "Did you mean 'model'?"),
+        (
+            "[generator]\n[generator.sampling]\ntemprature = 1\n",
+            "unknown key 'generator.sampling.temprature'",
+            "tastemaker.toml:3",
+            "Did you mean 'temperature'?",
+        ),
+        (
+            "[generator]\nbudget = { cost_per_day = -1.0 }\n",
+            "'generator.budget.cost_per_day' is -1.0, but should be greater than or equal to 0",
+            "tastemaker.toml:2",
+            None,
+        ),
     ],
 )
 def test_a_wrong_file_is_refused(run: Run, text: str, message: str, where: str, remedy: str | None) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tastemaker.core.clock import to_microseconds
 from tastemaker.core.errors import QueryError
-from tastemaker.core.query import NO_TIME, Event, Query, QueryBatch, as_events, as_ids
+from tastemaker.core.query import NO_TIME, Event, Events, Query, QueryBatch, as_events, as_ids
 
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 
@@ -197,3 +197,26 @@ def test_a_batch_can_be_given_words() -> None:
     assert batch.saying([None, None]).texts is None
     with pytest.raises(QueryError, match="1 texts cannot be those of 2 queries"):
         batch.saying(["tea"])
+
+
+def test_columns_of_kept_events_are_made_once_and_are_those_of_any_other() -> None:
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    events = (Event("a", "buy", moment, 2.0), Event("b", rating=3.0), Event("a", "hide"))
+    kept = Events(events)
+    batch, plain = QueryBatch.of([Query(history=kept)]), QueryBatch.of([Query(history=events)])
+    assert QueryBatch.of([Query(history=kept, k=3)]).codes is batch.codes
+    for name in ("dictionary", "codes", "weights", "timestamps", "ratings", "starts", "ends"):
+        np.testing.assert_array_equal(getattr(batch, name), getattr(plain, name))
+    assert kept.any_against
+    assert not Events(events[:2]).any_against
+
+
+def test_what_joins_kept_events_is_no_part_of_their_columns() -> None:
+    kept = Events((Event("a"), Event("b")))
+    for query in (Query(history=kept, liked=("c",)), Query(history=kept, session=(Event("c"),))):
+        batch = QueryBatch.of([query])
+        assert batch.dictionary[batch.codes].tolist() == ["a", "b", "c"]
+    asked = QueryBatch.of([Query(history=kept, candidates=frozenset(["z", "b"]))])
+    assert asked.candidates is not None
+    assert asked.dictionary[asked.candidates[0]].tolist() == ["b", "z"]
+    assert QueryBatch.of([Query(history=kept)]).dictionary.tolist() == ["a", "b"]

@@ -94,3 +94,15 @@ def test_membership() -> None:
     assert "a" in vocabulary
     assert "b" not in vocabulary
     assert 1 not in vocabulary
+
+
+def test_a_read_only_array_is_looked_up_once_and_one_that_changes_every_time() -> None:
+    vocabulary = Vocabulary.of(["a", "b", "c"])
+    fixed, changing = (np.asarray(["c", "a", "nowhere"], dtype=object) for _ in range(2))
+    fixed.setflags(write=False)
+    found = vocabulary.index(fixed)
+    assert vocabulary.index(fixed) is found
+    assert found.tolist() == vocabulary.index(changing).tolist()
+    changing[0] = "b"
+    assert vocabulary.index(changing).tolist() == vocabulary.index(["b", "a", "nowhere"]).tolist()
+    assert vocabulary.extend(["nowhere"]).index(fixed).tolist() == [*found[:2].tolist(), 3]

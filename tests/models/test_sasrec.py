@@ -19,7 +19,7 @@ from tastemaker.data.dataset import Dataset
 from tastemaker.data.interactions import Interactions
 from tastemaker.models import sasrec
 from tastemaker.models.sasrec import LOSSES, SASRec, decided
-from tastemaker.models.sequence_inference import last_states
+from tastemaker.models.sequence_inference import Transformer
 from tastemaker.models.text_vectors import TextVectors
 
 pytestmark = pytest.mark.needs_extra("torch")
@@ -80,7 +80,8 @@ def test_numpy_gives_the_states_of_torch(layout: Any, blocks: int) -> None:
     weights = {name: value.numpy() for name, value in trunk.state_dict().items()}
     with torch.no_grad():
         theirs = trunk(x)[torch.arange(7), torch.from_numpy(lengths - 1)].numpy()
-    np.testing.assert_allclose(last_states(weights, x.numpy(), lengths, heads=3), theirs, atol=1e-4)
+    found = Transformer(weights, heads=3).last_states(x.numpy(), lengths)
+    np.testing.assert_allclose(found, theirs, atol=1e-4)
 
 
 def test_only_the_latest_events_are_read_and_dislikes_are_not() -> None:
@@ -222,3 +223,26 @@ def test_without_its_encoder_ids_have_to_do_unless_texts_were_asked_for(monkeypa
     assert "reads no texts" in said[0]
     with pytest.raises(AssetError):
         SASRec(**{**SMALL, "items": "both", "epochs": 1}).fit(described())
+
+
+def test_few_items_are_scored_by_themselves_as_they_are_among_all() -> None:
+    ring = rounds(items=40)
+    model = SASRec(**{**SMALL, "epochs": 5}).fit(ring)
+    history = ["i3", "i4", "i5"]
+    everything = model.recommend(history=history, k=40)
+    given = dict(zip(everything.items(), everything.scores().tolist(), strict=True))
+    for few in (["i6", "i9", "i30", "i1"], ["i7"], ["i3", "i8"]):
+        best = sorted((item for item in few if item not in history), key=lambda item: -given[item])
+        found = model.recommend(history=history, k=3, allowed=few)
+        assert found.items() == best[:3]
+        np.testing.assert_allclose(found.scores(), [given[item] for item in best[:3]], rtol=1e-5)
+
+
+def test_items_that_come_later_are_known_to_a_twin_alone() -> None:
+    model = SASRec(**{**SMALL, "epochs": 2}).fit(RING)
+    asked = QueryBatch.of([Query(history=as_events(["i3", "new", "i4"]))])
+    before = model.score(asked)
+    twin = model.twin().extend(Catalogue.of_ids(["new"]))
+    assert twin.score(asked).shape[1] == before.shape[1] + 1
+    np.testing.assert_array_equal(model.score(asked), before)
+    assert not np.allclose(twin.user_vectors(asked), model.user_vectors(asked))

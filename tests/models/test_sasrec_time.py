@@ -19,7 +19,7 @@ from tastemaker.core.run import Run
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.interactions import Interactions
 from tastemaker.models.sasrec import SASRec
-from tastemaker.models.sequence_inference import TIMES, stand_ins, time_codes, time_rows
+from tastemaker.models.sequence_inference import TIMES, asking_code, stand_ins, time_codes, time_rows
 from tastemaker.testing.conformance import RULES
 
 pytestmark = pytest.mark.needs_extra("torch")
@@ -309,3 +309,32 @@ def test_keeps_the_rule(rule: Any) -> None:
 def test_settings_out_of_range_are_named(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ModelError, match=said):
         SASRec(**settings).fit(GAPS)
+
+
+@pytest.mark.parametrize("kind", list(TIMES))
+def test_what_is_taken_of_the_asking_decides_the_codes(kind: str) -> None:
+    moments = [NO_TIME, -1, 0, 1, 2, 3, 7, 8, 2**20 - 1, 2**20, 2**33 - 2, 2**33 - 1, 2**33, 2**36]
+    asked = [each if each == NO_TIME else to_microseconds(MONDAY) + 1_000_000 * each for each in moments]
+    asked += [to_microseconds(MONDAY + step * timedelta(hours=7)) for step in range(200)]
+    for last in (NO_TIME, to_microseconds(MONDAY)):
+        times, one = np.asarray([last]), np.asarray([0, 1])
+        codes = [tuple(time_codes(times, one[:1], one[1:], np.asarray([now]), kind)[0].tolist()) for now in asked]
+        taken = [asking_code(last, now, kind) for now in asked]
+        for now, code in zip(taken, codes, strict=True):
+            assert [other for other, each in zip(codes, taken, strict=True) if each == now] == [code] * taken.count(now)
+        assert len(set(taken)) == len(set(codes))
+
+
+@pytest.mark.parametrize("kind", READING)
+def test_a_remembered_state_is_that_of_the_moment(kind: str) -> None:
+    model = SASRec(**{**SMALL, "epochs": 2}, time=kind).fit(walks(by_gap, [MINUTE, MONTH]))
+    history = tuple(Event(f"i{place}", timestamp=MONDAY + place * DAY) for place in range(3))
+    soon = MONDAY + 2 * DAY + MINUTE
+    moments = [soon, soon + timedelta(seconds=1), MONDAY + 40 * DAY]
+    batches = [QueryBatch.of([Query(history=history, now=now)]) for now in moments]
+    first = [model.score(batch) for batch in batches]
+    for batch, before in zip(batches, first, strict=True):
+        np.testing.assert_array_equal(model.score(batch), before)
+    together = model.score(QueryBatch.of([Query(history=history, now=now) for now in moments]))
+    np.testing.assert_allclose(np.concatenate(first), together, rtol=1e-5)
+    assert not np.allclose(first[0], first[2])

@@ -143,6 +143,9 @@ class LiveShop:
             cursor=name or None,
         )
 
+    def waits(self, query: Query) -> bool:
+        return query.scenario == "slow"
+
     def similar(self, item_id: str, k: int = 10) -> Answer:
         self.item(item_id)
         return self.recommend(Query(items=(item_id,), k=k, exclude=(item_id,)))

@@ -362,6 +362,19 @@ def test_a_fault_inside_is_told_without_its_insides(
     assert "private" not in caplog.text
 
 
+@pytest.mark.parametrize("error", [RuntimeError("broken"), StorageError("broken")])
+def test_the_log_names_the_template_of_an_address_and_not_who_is_in_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def fail(*_: object) -> Answer:
+        raise error
+
+    monkeypatch.setattr(engine, "similar", fail)
+    assert_problem(connect(engine).get("/v1/similar/private"), 500)
+    assert "failed: GET /v1/similar/{item}" in caplog.text
+    assert "private" not in caplog.text
+
+
 def test_openapi_describes_every_endpoint_once(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
     operations = [operation for path in described["paths"].values() for operation in path.values()]

@@ -16,6 +16,7 @@ from tastemaker.cli import (
     doctor,
     encoder_commands,
     evaluate_commands,
+    generator_commands,
     import_commands,
     job_commands,
     key_commands,
@@ -128,6 +129,7 @@ app.command("import", rich_help_panel="Data and settings")(import_commands.impor
 app.add_typer(data_commands.app, name="data", rich_help_panel="Data and settings")
 app.add_typer(config_commands.app, name="config", rich_help_panel="Data and settings")
 app.add_typer(encoder_commands.app, name="encoders", rich_help_panel="Data and settings")
+app.add_typer(generator_commands.app, name="models", rich_help_panel="Data and settings")
 app.command("compare", rich_help_panel="Models")(evaluate_commands.compare)
 app.command("evaluate", rich_help_panel="Models")(evaluate_commands.evaluate)
 app.command("report", rich_help_panel="Models")(report_commands.report)

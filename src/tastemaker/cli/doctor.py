@@ -23,6 +23,7 @@ EXTRAS: Final = {
     "serve": (("fastapi", "jinja2", "uvicorn"), "the server and its page"),
     "torch": (("torch",), "sequence, graph and text models"),
     "local": (("xllamacpp",), "language models in this process"),
+    "transformers": (("transformers",), "causal language models of a folder, with torch"),
     "postgres": (("psycopg", "pgvector"), "events and vectors in PostgreSQL"),
     "ray": (("ray",), "training on several machines"),
     "tune": (("optuna",), "searching the hyper-parameters of a model"),

@@ -49,7 +49,7 @@ def run(work: Workspace, model: Path | None = None) -> None:
     from tastemaker.cli.stores import Opened
     from tastemaker.core.tenant import Tenant
     from tastemaker.engine.administration import Administration
-    from tastemaker.engine.registry import lineage_of
+    from tastemaker.engine.registry import Registry
     from tastemaker.engine.upkeep import Upkeep
     from tastemaker.server import run_server
     from tastemaker.server.limits import Limits
@@ -59,19 +59,24 @@ def run(work: Workspace, model: Path | None = None) -> None:
     with work.run.limited(), closing(open_store(chosen.store)) as store:
         tenant = store.for_tenant(Tenant())
         engine = work.live_engine(tenant, model)
-        engine.lineage = lineage_of(model or Path(work.settings.train.folder))
         handlers = who_does(Opened(work, store, tenant, chosen.store))
-        upkeep = Upkeep(engine, handlers, f"server, process {os.getpid()}", every=_EVERY)
+        # Whoever names a model wants that one, until another is promoted.
+        live = None if model is None else Registry(tenant).live()
+        upkeep = Upkeep(
+            engine,
+            handlers,
+            f"server, process {os.getpid()}",
+            every=_EVERY,
+            passed_over="" if live is None else live.artefact_id,
+        )
         administration = Administration(
             store,
             tenant,
             backups=None if chosen.backups is None else Path(chosen.backups),
             kinds=handlers,
             weights=work.settings.import_.events,
-            follow=upkeep.try_to_follow,
+            follow=upkeep.move,
         )
-        if model is None:
-            upkeep.try_to_follow()
         facts = engine.facts()
         work.out.note(
             f"Starting with {facts['model']} over {facts['data']}: {facts['items']:,} items, "

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
+from tastemaker.cli.generator_settings import GeneratorSettings, tables_of
+from tastemaker.cli.section import Section
 from tastemaker.core.errors import ConfigError, nearest
 
 FILE_NAME: Final = "tastemaker.toml"
@@ -24,14 +26,10 @@ DEFAULT: Final = "default"
 DEFAULT_ENCODER: Final = "minilm"
 """That of `tastemaker.language.encoders`, which is not imported to read a file."""
 
-_PATHS: Final = ("data.path", "train.folder", "evaluate.reports", "serve.store", "serve.backups")
+_PATHS: Final = ("data.path", "train.folder", "evaluate.reports", "serve.store", "serve.backups", "generator.trace")
 """Paths start at the file's folder, those that the file leaves at their default as well."""
-
-
-class Section(BaseModel):
-    """Base of the sections: unknown keys and values of another type are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, validate_default=False)
+_TABLES: Final = ("models.", "generator.")
+"""Sections that hold tables of their own."""
 
 
 class DataSettings(Section):
@@ -265,6 +263,7 @@ class Settings(Section):
         description="placements that may ask, a table for each: docs/engine.md",
         examples=[{"home": {"retrieve": ["model"], "where": "price < 100"}}],
     )
+    generator: GeneratorSettings = GeneratorSettings()
     run: RunSettings = RunSettings()
 
     @model_validator(mode="after")
@@ -354,7 +353,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     lines = _lines(text)
     known = {f"{section}.{key}" for section, keys in values.items() if isinstance(keys, dict) for key in keys}
     places = {name: lines.get(name, 0) for name in known | (lines.keys() & values.keys())}
-    places |= {name: line for name, line in lines.items() if name.startswith("models.")}
+    places |= {name: line for name, line in lines.items() if name.startswith(_TABLES)}
     defaults = Settings().model_dump()
     for name in _PATHS:
         section, _, key = name.partition(".")
@@ -388,7 +387,7 @@ def _lines(text: str) -> dict[str, int]:
 def _config_error(error: ValidationError, origins: Mapping[str, str], file: Path | None) -> ConfigError:
     first = error.errors()[0]
     place = [str(part) for part in first["loc"]]
-    place = place[: 3 if place[0] == "models" else 2]
+    place = place[: 3 if f"{place[0]}." in _TABLES else 2]
     name = ".".join(place)
     where = origins.get(name) or origins.get(".".join(place[:2])) or (str(file) if file else COMMAND_LINE)
     if first["type"] == "extra_forbidden":
@@ -411,6 +410,8 @@ def _known_names(place: list[str]) -> list[str]:
         from tastemaker.cli.model_tables import known_names
 
         return known_names(place)
+    if len(place) == 3:
+        return [name for table in tables_of(place[1]) for name in table.model_fields]
     return _sections().get(place[0], []) + sorted(_split_knobs(place[0] == "split"))
 
 

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tastemaker.cli.output import Output
 from tastemaker.cli.settings import DEFAULT, DEFAULT_ENCODER, ENVIRONMENT, Resolved, Settings, load_settings
-from tastemaker.core.errors import AmbiguousItemError, AssetError, DataError, StorageError
+from tastemaker.core.errors import AmbiguousItemError, AssetError, ConfigError, DataError, StorageError, TastemakerError
 
 if TYPE_CHECKING:
     from tastemaker.core.encoder import Encoder
+    from tastemaker.core.generator import Generator
     from tastemaker.core.run import Run
     from tastemaker.data import Catalogue, Dataset, EventSplit, Split
     from tastemaker.engine import Engine
+    from tastemaker.models import DenseRecommender
     from tastemaker.retrieval import TextSearch
-    from tastemaker.store.ports import TenantStore
+    from tastemaker.store.ports import Row, TenantStore
 
 
 _LEARNS: Final = "tfidf-svd"
@@ -113,19 +115,18 @@ class Workspace:
         return Engine(model, dataset, **self.people_in_words(dataset))
 
     def live_engine(self, store: TenantStore, folder: Path | None = None) -> Engine:
-        """Load a trained model and answer from a store, which takes in the configured data where it is empty.
+        """Answer from a store, which takes in the configured data where it is empty.
 
         Args:
             store: Where events, items and people are kept.
-            folder: The model's, if it is not the configured one.
+            folder: The model's; the live one of the store answers if ``None``, or where there is none the trained one.
         """
         from tastemaker.engine import Engine
         from tastemaker.engine.intake import NOTE, take_in
         from tastemaker.engine.scenarios import read_scenarios
         from tastemaker.engine.spaces import TEXT
-        from tastemaker.models import load_model
 
-        model = load_model(folder or Path(self.settings.train.folder))
+        model, lineage = self._first_model(store, folder)
         begun = store.notes.get(NOTE) or {}
         empty = not begun and not len(store.items) and not len(store.events)
         if empty or any(not progress["done"] for progress in begun.values()):
@@ -143,10 +144,25 @@ class Workspace:
             item=self.settings.text.item,
             **self.people_in_words(),
         )
+        engine.lineage = lineage
         with self.run.track(f"Introducing new items to {model.name}"):
             engine.introduce_all()
         engine.warm()
         return engine
+
+    def _first_model(self, store: TenantStore, folder: Path | None) -> tuple[DenseRecommender, Row]:
+        """Load the model that a server begins with; return it with its lineage."""
+        from tastemaker.engine.registry import Registry, lineage_of
+        from tastemaker.models import load_model
+
+        live = Registry(store).live() if folder is None else None
+        if live is not None:
+            try:
+                return load_model(store.artefacts.open(live.artefact_id)), lineage_of(live)
+            except TastemakerError as error:
+                self.out.note(f"The live model cannot be taken, so that the trained one answers: {error}")
+        folder = folder or Path(self.settings.train.folder)
+        return load_model(folder), lineage_of(folder)
 
     def people_in_words(self, dataset: Dataset | None = None) -> dict[str, Any]:
         """Return how what is known of people becomes words: a template, and what is left out.
@@ -200,6 +216,41 @@ class Workspace:
     def named_encoder(self) -> str | Mapping[str, Any] | None:
         """Return the encoder that somebody chose; nothing is fetched for one that nobody asked for."""
         return None if self.resolved.origins["text.encoder"] == DEFAULT else self.settings.text.encoder
+
+    def generator(self) -> Generator:
+        """Return the language model that the settings name, with what is kept about its calls; nothing is asked yet.
+
+        Raises:
+            ConfigError: None is named, or there is none such.
+            MissingExtraError: It needs a library that is not installed.
+        """
+        from tastemaker.core.generator import Sampling
+        from tastemaker.language.generators import Budget, Ledger, Prices, ReplyCache, Trace, guarded, make_generator
+        from tastemaker.language.generators.ledger import days_file
+
+        told = self.settings.generator
+        if told.name is None:
+            raise ConfigError(
+                "no language model is named",
+                where="[generator]",
+                remedy='Name one: name = "endpoint", or another of docs/generators.md.',
+            )
+        spec = told.spec()
+        # A file beside the settings is found from anywhere; what else a model is called is left as it is.
+        beside = self.resolved.file.parent / spec.get("model", "") if self.resolved.file else None
+        if told.name != "endpoint" and "model" in spec and beside is not None and beside.exists():
+            spec["model"] = str(beside)
+        sampling = told.sampling.model_dump() if told.sampling else {}
+        return guarded(
+            make_generator(spec),
+            sampling=Sampling(**sampling | {"stop": tuple(sampling.get("stop", ()))}),
+            seconds=told.deadline,
+            trace=Trace(Path(told.trace)) if told.trace else None,
+            cache=ReplyCache() if told.cache else None,
+            prices=Prices(**told.prices.model_dump()) if told.prices else None,
+            budget=Budget(**told.budget.model_dump()) if told.budget else None,
+            ledger=Ledger(days_file()),
+        )
 
     def text_search(self, catalogue: Catalogue, encoder: str | Mapping[str, Any] | None) -> TextSearch:
         """Return a search over a catalogue, by words alone where there is no encoder.

@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from functools import cached_property
+from itertools import accumulate, chain
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,66 @@ class Event:
             object.__setattr__(self, "weight", -abs(self.weight))
 
 
+class Events(tuple[Event, ...]):
+    """Events, oldest first, whose columns are made once, however many queries hold them."""
+
+    @cached_property
+    def columns(self) -> EventColumns:
+        """The events as columns."""
+        return EventColumns.of([self])
+
+    @cached_property
+    def any_against(self) -> bool:
+        """Whether any of them speaks against its item."""
+        return any(event.weight < 0 for event in self)
+
+
+class EventColumns(NamedTuple):
+    """Events as arrays, read-only.
+
+    Attributes:
+        dictionary: Distinct raw item ids in the order in which they come first, object ``[d]``.
+        codes: The item of each event, as its place in the dictionary, int32 ``[e]``.
+        weights: float32 ``[e]``.
+        timestamps: Microseconds since the epoch, int64 ``[e]``; ``NO_TIME`` where unknown.
+        ratings: float32 ``[e]``, NaN where nothing was given; ``None`` where nothing ever was.
+    """
+
+    dictionary: NDArray[np.object_]
+    codes: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    timestamps: NDArray[np.int64]
+    ratings: NDArray[np.float32] | None
+
+    @classmethod
+    def of(cls, histories: Sequence[Sequence[Event]], more: Iterable[str] = ()) -> EventColumns:
+        """Return the events of some histories one after the other; ``more`` ids join the dictionary."""
+        places: dict[str, int] = {}
+        codes: list[int] = []
+        weights: list[float] = []
+        times: list[int] = []
+        ratings: list[float | None] = []
+        for events in histories:
+            codes += [places.setdefault(event.item_id, len(places)) for event in events]
+            weights += [event.weight for event in events]
+            times += [NO_TIME if event.timestamp is None else to_microseconds(event.timestamp) for event in events]
+            ratings += [event.rating for event in events]
+        for item in more:
+            places.setdefault(item, len(places))
+        rated = ratings.count(None) < len(ratings)
+        found = cls(
+            dictionary=np.asarray([*places, None], dtype=object)[:-1],
+            codes=np.asarray(codes, dtype=np.int32),
+            weights=np.asarray(weights, dtype=np.float32),
+            timestamps=np.asarray(times, dtype=np.int64),
+            ratings=np.asarray(ratings, dtype=np.float32) if rated else None,
+        )
+        for column in found:
+            if column is not None:
+                column.setflags(write=False)
+        return found
+
+
 def as_ids(name: str, values: Iterable[Any]) -> tuple[str, ...]:
     """Return ids given as text or numbers as text; ``name`` is what an error calls them."""
     if isinstance(values, str):
@@ -66,7 +128,7 @@ def as_events(history: Iterable[Any]) -> tuple[Event, ...]:
     """
     if isinstance(history, str):
         raise QueryError("history must be a list, not one string", remedy=f"Write history=['{history}'].")
-    if isinstance(history, tuple) and set(map(type, history)) <= {Event}:
+    if isinstance(history, Events) or (isinstance(history, tuple) and set(map(type, history)) <= {Event}):
         return history
     return tuple(entry if isinstance(entry, Event) else Event(str(entry)) for entry in history)
 
@@ -147,6 +209,8 @@ class Query:
 
     def events(self) -> tuple[Event, ...]:
         """Return what speaks for and against items: history, session, likes, dislikes, in this order."""
+        if self.history is not None and not (self.session or self.liked or self.disliked):
+            return self.history
         return (
             *(self.history or ()),
             *self.session,
@@ -241,6 +305,8 @@ class QueryBatch:
         """
         starts = self.starts if last is None else np.maximum(self.starts, self.ends - last)
         lengths = self.ends - starts
+        if len(self) == 1:
+            return np.append(0, lengths), np.arange(starts[0], self.ends[0])
         indptr = np.zeros(len(self) + 1, dtype=np.int64)
         np.cumsum(lengths, out=indptr[1:])
         positions = np.arange(indptr[-1], dtype=np.int64) + np.repeat(starts - indptr[:-1], lengths)
@@ -252,26 +318,20 @@ class QueryBatch:
 
         Candidates stand in the order of their raw ids, which is the same for the same query always.
         """
-        places: dict[str, int] = {}
-        codes: list[int] = []
-        weights: list[float] = []
-        times: list[int] = []
-        ratings: list[float | None] = []
-        bounds = [0]
-        for query in queries:
-            for event in query.asked_with():
-                codes.append(places.setdefault(event.item_id, len(places)))
-                weights.append(event.weight)
-                times.append(NO_TIME if event.timestamp is None else to_microseconds(event.timestamp))
-                ratings.append(event.rating)
-            bounds.append(len(codes))
-        candidates = _candidates(queries, places)
-        edges = np.asarray(bounds, dtype=np.int64)
+        histories = [query.asked_with() for query in queries]
+        known = histories[0] if len(histories) == 1 else None
+        if isinstance(known, Events) and queries[0].candidates is None:
+            columns, candidates = known.columns, None
+        else:
+            named = (sorted(query.candidates or ()) for query in queries)
+            columns = EventColumns.of(histories, chain.from_iterable(named))
+            candidates = _candidates(queries, columns.dictionary)
+        edges = np.asarray([0, *accumulate(map(len, histories))], dtype=np.int64)
         return cls(
-            dictionary=np.asarray([*places, None], dtype=object)[:-1],
-            codes=np.asarray(codes, dtype=np.int32),
-            weights=np.asarray(weights, dtype=np.float32),
-            timestamps=np.asarray(times, dtype=np.int64),
+            dictionary=columns.dictionary,
+            codes=columns.codes,
+            weights=columns.weights,
+            timestamps=columns.timestamps,
             starts=edges[:-1],
             ends=edges[1:],
             user_ids=np.asarray([query.user_id for query in queries], dtype=object),
@@ -280,17 +340,18 @@ class QueryBatch:
                 dtype=np.int64,
             ),
             texts=tuple(query.text for query in queries) if any(query.text for query in queries) else None,
-            ratings=np.asarray(ratings, dtype=np.float32) if any(given is not None for given in ratings) else None,
+            ratings=columns.ratings,
             candidates=candidates,
         )
 
 
-def _candidates(queries: Sequence[Query], places: dict[str, int]) -> NDArray[np.int32] | None:
-    """Return the candidates of queries, int32 ``[q, c]``; ids that have no place yet are given one in ``places``."""
+def _candidates(queries: Sequence[Query], dictionary: NDArray[np.object_]) -> NDArray[np.int32] | None:
+    """Return the candidates of queries, all of which are in a dictionary, as places there, int32 ``[q, c]``."""
     given = [query.candidates for query in queries]
     if all(each is None for each in given):
         return None
+    places = {raw: place for place, raw in enumerate(dictionary.tolist())}
     found = np.full((len(given), max(len(each or ()) for each in given)), -1, dtype=np.int32)
     for row, each in zip(found, given, strict=True):
-        row[: len(each or ())] = [places.setdefault(raw, len(places)) for raw in sorted(each or ())]
+        row[: len(each or ())] = [places[raw] for raw in sorted(each or ())]
     return found

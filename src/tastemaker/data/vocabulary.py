@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import repeat
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import polars as pl
@@ -35,6 +37,7 @@ class Vocabulary:
         self.ids = ids
         self.epochs = epochs
         self.seed = seed
+        self._remembered: dict[int, tuple[ref[Any], NDArray[np.int32]]] = {}
 
     @classmethod
     def of(cls, ids: Iterable[str], seed: int = 0) -> Vocabulary:
@@ -63,12 +66,22 @@ class Vocabulary:
     def index(self, ids: Iterable[Any]) -> NDArray[np.int32]:
         """Return the numbers of ``ids``, int32 ``[m]``, with `UNKNOWN` for ids not held.
 
-        The very array `ids` of this vocabulary costs no look-up.
+        The very array `ids` of this vocabulary costs no look-up, and neither does a read-only array the second time;
+        what is returned for such a one is read-only as well.
         """
         if ids is self.ids:
             return np.arange(len(self), dtype=np.int32)
-        places = self._places
-        return np.asarray([places.get(raw, UNKNOWN) for raw in ids], dtype=np.int32)
+        key, lasting = id(ids), isinstance(ids, np.ndarray) and not ids.flags.writeable
+        known = self._remembered.get(key) if lasting else None
+        if known is not None and known[0]() is ids:
+            return known[1]
+        listed = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+        found = np.fromiter(map(self._places.get, listed, repeat(UNKNOWN)), np.int32, len(listed))
+        if lasting:
+            found.setflags(write=False)
+            forget = self._remembered.pop
+            self._remembered[key] = ref(ids, lambda _: forget(key, None)), found
+        return found
 
     def encode(self, ids: pl.Series) -> NDArray[np.int32]:
         """Return the numbers of a String column, all of whose ids must be held, int32 ``[m]``."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tastemaker.core.clock import Clock, system_clock
-from tastemaker.core.encoder import Encoder
+from tastemaker.core.encoder import Encoder, LearntEncoder
 from tastemaker.core.errors import ConfigError, NotReadyError, ServiceError, UnknownItemError
 from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contributions
@@ -118,6 +118,7 @@ class Engine:
             leave_out=leave_out,
             tenant=None if store is None else store.tenant,
         )
+        self._encodes_slowly = encoder is not None and not isinstance(encoder, LearntEncoder)
         self._presenter = Presenter(self.shop)
         self._placements = Placements(
             scenarios or USUAL_SCENARIOS,
@@ -285,6 +286,18 @@ class Engine:
             cursor=cursor,
             trace=tuple(context.trace),
         )
+
+    def waits(self, query: Query) -> bool:
+        """Say whether a query is encoded by something that takes its time, such as a language model or an endpoint.
+
+        What learns from the items' texts, and multiplies counts of words, is no such thing.
+        """
+        if not self._encodes_slowly:
+            return False
+        if query.cursor is not None:
+            # What it goes on with says where to look; whether it is still known is found out later.
+            return any(self._placements.settings(name).searches() for name in self._placements.names)
+        return self._placements.settings(query.scenario or usual_scenario(query)).searches()
 
     def _prepare_search(self, query: Query) -> None:
         """Make or encode what a scenario that searches needs, before anybody has to wait for it."""

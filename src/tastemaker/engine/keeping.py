@@ -6,7 +6,6 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from tastemaker.core.clock import to_microseconds
 from tastemaker.core.query import Query
@@ -64,7 +63,7 @@ class Keeper:
                 return None, None
             self._shown.keep(served)
             if more:
-                self._pages.keep(served.recommendation_id, replace(query, scenario=scenario), served.item_ids)
+                self._pages.keep(served.recommendation_id, query, served.item_ids, scenario)
             self._people.served(served)
         return served.recommendation_id, served.recommendation_id if more else None
 

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tastemaker.core.errors import QueryError
 from tastemaker.core.query import Query
@@ -43,7 +43,7 @@ class Pages:
     ) -> None:
         self._clock, self._most, self._most_bytes, self._seconds = clock, most, most_bytes, 60 * minutes
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[float, int, Query]] = OrderedDict()
+        self._known: OrderedDict[str, _Page] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -55,24 +55,30 @@ class Pages:
         """About how much memory they take."""
         return self._bytes
 
-    def keep(self, name: str, query: Query, shown: tuple[str, ...]) -> None:
-        """Keep what the next page of an answer is: the same request without what was shown."""
-        following = replace(query, exclude=(*query.exclude, *shown), cursor=None)
-        size, now = nbytes_of(following), self._clock()
+    def keep(self, name: str, query: Query, shown: tuple[str, ...], scenario: str | None = None) -> None:
+        """Keep what the next page of an answer is: the same request without what was shown.
+
+        Args:
+            name: What the answer is called.
+            query: The request.
+            shown: The items of the answer.
+            scenario: The placement that answered, where the request names none.
+        """
+        size, now = nbytes_of(query, shown), self._clock()
         with self._lock:
             self._drop(name)
-            self._known[name] = now, size, following
+            self._known[name] = _Page(now, size, query, shown, query.scenario or scenario)
             self._bytes += size
             while self._known and self._too_much(now):
                 self._drop(next(iter(self._known)))
 
     def _too_much(self, now: float) -> bool:
-        oldest = next(iter(self._known.values()))[0]
+        oldest = next(iter(self._known.values())).at
         return len(self._known) > self._most or self._bytes > self._most_bytes or oldest < now - self._seconds
 
     def _drop(self, name: str) -> None:
         if name in self._known:
-            self._bytes -= self._known.pop(name)[1]
+            self._bytes -= self._known.pop(name).size
 
     def following(self, query: Query) -> Query:
         """Return the request for the page that the cursor of a query names, as long as that query asks for.
@@ -83,30 +89,41 @@ class Pages:
         assert query.cursor is not None
         with self._lock:
             known = self._known.get(query.cursor)
-        if known is None or known[0] < self._clock() - self._seconds:
+        if known is None or known.at < self._clock() - self._seconds:
             raise QueryError(
                 "this cursor is unknown, or too old to go on with", where="cursor", remedy="Ask without one."
             )
-        following = known[2]
-        if query.user_id is not None and query.user_id != following.user_id:
+        before = known.query
+        if query.user_id is not None and query.user_id != before.user_id:
             raise QueryError("this cursor belongs to somebody else's answer", where="cursor", remedy="Ask without one.")
-        return replace(following, k=query.k)
+        exclude = (*before.exclude, *known.shown)
+        return replace(before, exclude=exclude, scenario=known.scenario, cursor=None, k=query.k)
 
     def forget(self, *names: str) -> int:
         """Forget the answers to somebody, under all their names; return how many."""
         with self._lock:
-            theirs = [name for name, (_, _, query) in self._known.items() if query.user_id in names]
+            theirs = [name for name, page in self._known.items() if page.query.user_id in names]
             for name in theirs:
                 self._drop(name)
         return len(theirs)
 
 
-def nbytes_of(query: Query) -> int:
-    """Return about how much memory a request takes, rather too much than too little."""
+class _Page(NamedTuple):
+    """A request that was answered: when, how much memory it takes, what was shown, and where."""
+
+    at: float
+    size: int
+    query: Query
+    shown: tuple[str, ...]
+    scenario: str | None
+
+
+def nbytes_of(query: Query, shown: tuple[str, ...] = ()) -> int:
+    """Return about how much memory a request and what was shown take, rather too much than too little."""
     events = (*(query.history or ()), *query.session)
     # Ids that other objects hold as well are counted all the same: whether they do is not known.
     size = _BYTES_OF_QUERY + sum(_BYTES_OF_EVENT + _WIDEST * len(event.item_id) for event in events)
-    for ids in (query.liked, query.disliked, query.items, query.candidates or (), query.exclude):
+    for ids in (query.liked, query.disliked, query.items, query.candidates or (), query.exclude, shown):
         size += _BYTES_OF_VALUE * len(ids) + _WIDEST * sum(map(len, ids))
     for value in (query.user_id, query.text, query.filters, query.scenario, query.locale, query.profile, query.context):
         size += _nbytes(value)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tastemaker.core.clock import from_microseconds, to_microseconds
 from tastemaker.core.errors import DataError
-from tastemaker.core.query import Event
+from tastemaker.core.query import Event, Events
 from tastemaker.engine import interests_state
 from tastemaker.engine.interests import Interests
 from tastemaker.engine.interests_state import InterestState
@@ -247,7 +247,7 @@ class LivePerson:
         for space, interests in zip(self.following.spaces, self._interests, strict=True):
             vectors[space.name], strengths[space.name] = interests.told(now, most)
         if self._history is None:
-            self._history = tuple(self._events)
+            self._history = Events(self._events)
         return Person(
             user_id=self.user_id,
             version=self.version,

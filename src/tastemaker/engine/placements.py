@@ -48,6 +48,11 @@ class Placements:
         """Make every pipeline anew when it is needed next, as for another model."""
         self._made = {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The scenarios."""
+        return tuple(self._settings)
+
     def settings(self, name: str) -> ScenarioSettings:
         """Return the settings of a scenario.
 

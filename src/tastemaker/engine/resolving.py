@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tastemaker.core.clock import Clock, to_microseconds
 from tastemaker.core.errors import StorageError, UnknownUserError
@@ -114,7 +115,7 @@ class Resolver:
         newest = self.person(person.user_id)
         # A history that was given replaces what was seen.
         seen = newest.seen if len(person.seen) else person.seen
-        if np.array_equal(newest.hidden, person.hidden) and np.array_equal(seen, person.seen):
+        if _same(newest.hidden, person.hidden) and _same(seen, person.seen):
             return person
         return replace(person, seen=seen, hidden=newest.hidden)
 
@@ -187,6 +188,10 @@ class Resolver:
             trace=[Step("person", 1000 * (time.perf_counter() - began), 0, 0, _known_of(person))],
             tenant=self._tenant,
         )
+
+
+def _same(one: NDArray[np.int32], other: NDArray[np.int32]) -> bool:
+    return len(one) == len(other) and bool((one == other).all())
 
 
 def _known_of(person: Person) -> str:

@@ -33,6 +33,7 @@ class Upkeep:
         every: Kind of job -> how often it is put in line anew.
         clock: Where "now" comes from.
         load: Reads a model of the registry.
+        passed_over: Id of a live model to which the engine is not moved, because it was told to begin with another one.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Upkeep:
         every: Mapping[str, timedelta] | None = None,
         clock: Clock = system_clock,
         load: Callable[..., DenseRecommender] = load_model,
+        passed_over: str = "",
     ) -> None:
         assert engine.store is not None
         self._engine, self._load = engine, load
@@ -55,7 +57,7 @@ class Upkeep:
         # Its own thread follows, and so does whoever changed the live model.
         self._following = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._served = ""
+        self._served, self._passed_over = str(engine.lineage.get("version", "")), passed_over
 
     def start(self) -> None:
         """Begin, in threads that end with the process."""
@@ -75,7 +77,7 @@ class Upkeep:
         """Answer from the model that the registry calls live, if it is another than before; say whether it is."""
         with self._following:
             live = self._registry.live()
-            if live is None or live.artefact_id == self._served:
+            if live is None or live.artefact_id in (self._served, self._passed_over):
                 return False
             assert self._engine.store is not None
             model = self._load(self._engine.store.artefacts.open(live.artefact_id))
@@ -90,6 +92,11 @@ class Upkeep:
             self.follow()
         except Exception:
             _logger.exception("the live model could not be taken")
+
+    def move(self) -> None:
+        """Do `try_to_follow` after somebody changed the live model by hand: none is passed over from now on."""
+        self._passed_over = ""
+        self.try_to_follow()
 
     def _follow(self) -> None:
         flushed = 0.0

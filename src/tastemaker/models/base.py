@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,29 @@ Scores = NDArray[np.float32]
 Settings = dict[str, Any]
 
 _BLOCK: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """What a model recommends to one query, best first.
+
+    Attributes:
+        items: Numbers in the model's vocabulary, int64 ``[m]``, distinct.
+        scores: float32 ``[m]``.
+        degraded: Why the answer is less than what was asked for.
+    """
+
+    items: NDArray[np.int64]
+    scores: Scores
+    degraded: tuple[str, ...]
+
+
+class _Limits(NamedTuple):
+    """How many items a query gets, whether those of its history are left out, and its candidates, bool ``[n]``."""
+
+    k: int
+    exclude_seen: bool
+    candidates: NDArray[np.bool_] | None
 
 
 class DenseRecommender(ABC):
@@ -172,29 +196,95 @@ class DenseRecommender(ABC):
             queries = [queries]
         if isinstance(queries, QueryBatch):
             Query(k=k)
-            batch, ks, excludes = queries, [k] * len(queries), [exclude_seen] * len(queries)
-            masks: list[NDArray[np.bool_] | None] = [None] * len(queries)
+            batch, limits = queries, [_Limits(k, exclude_seen, None)] * len(queries)
         else:
-            batch = QueryBatch.of(queries)
-            ks, excludes = [query.k for query in queries], [query.exclude_seen for query in queries]
-            masks = [None if query.candidates is None else self._mask(query.candidates) for query in queries]
+            batch, limits = QueryBatch.of(queries), [self._limits(query) for query in queries]
         common = None if allowed is None else self._mask(allowed)
-        lists = []
         numbers = self.items_.index(batch.dictionary)
-        for start in range(0, len(batch), _BLOCK):
-            block = batch[start : start + _BLOCK]
-            out = np.zeros((len(block), len(self.items_)), dtype=bool)
-            for row, barred in enumerate(out):
-                place = start + row
-                events = slice(block.starts[row], block.ends[row])
-                met, weights = numbers[block.codes[events]], block.weights[events]
-                barred[met[(met != UNKNOWN) & (excludes[place] | (weights < 0))]] = True
-                for mask in (common, masks[place]):
-                    if mask is not None:
-                        barred |= ~mask
-            scores = self._open_scores(block, out)
-            lists += [self._top(scores[row], ks[start + row]) for row in range(len(block))]
+        lists = [
+            (self.items_.ids[best], scores)
+            for start in range(0, len(batch), _BLOCK)
+            for best, scores in self._ranked(
+                batch[start : start + _BLOCK], numbers, limits[start : start + _BLOCK], common
+            )
+        ]
         return Recommendations.of(lists, self._degraded(batch, numbers))
+
+    def best(self, query: Query, k: int | None = None, allowed: NDArray[np.bool_] | None = None) -> Best:
+        """Return what `recommend` recommends to one query, by the items' numbers.
+
+        Args:
+            query: The query.
+            k: How many items at most; by default as many as the query asks for.
+            allowed: Which items may be recommended, bool ``[n]`` in the order of `item_ids`.
+
+        Raises:
+            NotFittedError: The model was not fitted.
+            QueryError: The mask is of another length.
+        """
+        self._need_fitted()
+        batch, limits = QueryBatch.of([query]), self._limits(query)
+        numbers = self.items_.index(batch.dictionary)
+        if k is not None:
+            limits = limits._replace(k=k)
+        common = None if allowed is None else self._mask(allowed)
+        ((items, scores),) = self._ranked(batch, numbers, [limits], common)
+        return Best(items, scores, self._degraded(batch, numbers))
+
+    def _limits(self, query: Query) -> _Limits:
+        mask = None if query.candidates is None else self._mask(query.candidates)
+        return _Limits(query.k, query.exclude_seen, mask)
+
+    def _ranked(
+        self,
+        queries: QueryBatch,
+        numbers: NDArray[np.int32],
+        limits: Sequence[_Limits],
+        allowed: NDArray[np.bool_] | None,
+    ) -> list[tuple[NDArray[np.int64], Scores]]:
+        """Return numbers and scores of what may be recommended to each query, best first.
+
+        Args:
+            queries: Some queries.
+            numbers: What the entries of their dictionary are in the vocabulary, int32 ``[d]``.
+            limits: What holds for each query.
+            allowed: What may be recommended to any of them, bool ``[n]``; ``None`` for everything.
+        """
+        out = np.empty((len(queries), len(self.items_)), dtype=bool)
+        for row, (barred, (_, exclude_seen, mask)) in enumerate(zip(out, limits, strict=True)):
+            if allowed is None:
+                barred[:] = False
+            else:
+                np.logical_not(allowed, out=barred)
+            if mask is not None:
+                barred |= ~mask
+            events = slice(queries.starts[row], queries.ends[row])
+            met = numbers[queries.codes[events]]
+            known = met != UNKNOWN
+            barred[met[known if exclude_seen else known & (queries.weights[events] < 0)]] = True
+        if len(queries) == 1:
+            items = np.flatnonzero(~out[0])
+            few = self._scores_of_few(queries, items)
+            if few is not None:
+                places, best = self._top(few, limits[0].k)
+                return [(items[places], best)]
+        scores = self._open_scores(queries, out)
+        return [self._top(row, each.k) for row, each in zip(scores, limits, strict=True)]
+
+    def _top(self, scores: Scores, k: int) -> tuple[NDArray[np.int64], Scores]:
+        """Return places and values of the ``k`` largest scores, best first; those that are not finite never come."""
+        k = min(k, len(scores))
+        best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(len(scores))
+        best = best[np.lexsort((best, -scores[best]))]
+        best = best[np.isfinite(scores[best])]
+        return best, scores[best]
+
+    def _scores_of_few(self, queries: QueryBatch, items: NDArray[np.int64]) -> Scores | None:
+        """Return the scores of the items with these numbers for one query, float32 ``[c]``.
+
+        ``None`` where all items can be scored as quickly.
+        """
+        return None
 
     def _open_scores(self, queries: QueryBatch, out: NDArray[np.bool_]) -> Scores:
         """Return the scores of the items that may be recommended, and ``-inf`` for what is ``out``, ``[q, n]``."""
@@ -207,13 +297,14 @@ class DenseRecommender(ABC):
             return ()
         met = numbers[batch.codes[batch.starts[0] : batch.ends[0]]]
         notes = []
-        if len(met) and (met == UNKNOWN).any():
-            notes.append(f"{(met == UNKNOWN).sum()} of {len(met)} items of the history are unknown to the model")
+        unknown = int(np.count_nonzero(met == UNKNOWN))
+        if unknown:
+            notes.append(f"{unknown} of {len(met)} items of the history are unknown to the model")
         text = batch.texts and batch.texts[0]
         reads_text = text and self._understands(text)
         if text and not reads_text:
             notes.append(f"'{self.name}' can do nothing with the words '{text}'")
-        if self.capabilities.reads & {"history", "last"} and not (met != UNKNOWN).any() and not reads_text:
+        if unknown == len(met) and not reads_text and self.capabilities.reads & {"history", "last"}:
             notes.append("no history to go by: popular items")
         return tuple(notes)
 
@@ -239,13 +330,6 @@ class DenseRecommender(ABC):
         if isinstance(ids, frozenset):
             self._known_mask = (ids, self.items_, mask)
         return mask
-
-    def _top(self, scores: Scores, k: int) -> tuple[NDArray[np.object_], Scores]:
-        k = min(k, len(scores))
-        best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(len(scores))
-        best = best[np.lexsort((best, -scores[best]))]
-        best = best[np.isfinite(scores[best])]
-        return self.items_.ids[best], scores[best]
 
     def score_candidates(self, queries: QueryBatch, candidates: Sequence[Any]) -> Scores:
         """Score the same candidates for every query, float32 ``[q, c]``; unknown ids score ``-inf``."""

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from itertools import groupby
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from tastemaker.models.base import Scores, Settings
 from tastemaker.models.item_to_item import popularity, prior
 from tastemaker.models.linear_solvers import products
 from tastemaker.models.selection import BlockScorer, GridRecommender
+
+_DEARER: Final = 4
+"""A row here and there of a matrix costs so many times what it does among its neighbours."""
 
 
 class FactorModel(GridRecommender):
@@ -60,6 +63,14 @@ class FactorModel(GridRecommender):
     def _scored(self, queries: QueryBatch, settings: Settings) -> Scores:
         scores = products(self._vectors(queries, settings), self.item_factors_)
         scores += self._prior
+        return scores
+
+    def _scores_of_few(self, queries: QueryBatch, items: NDArray[np.int64]) -> Scores | None:
+        if _DEARER * len(items) > len(self.item_factors_):
+            return None
+        vectors = np.asarray(self._vectors(queries, self.settings_), dtype=np.float32)
+        scores: Scores = products(vectors, np.take(self.item_factors_, items, axis=0))[0]
+        scores += self._prior[items]
         return scores
 
     @cached_property

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time as clock
 from collections.abc import Mapping
+from functools import cached_property
 from inspect import signature
 from typing import Any, ClassVar, Final
 
@@ -26,7 +27,8 @@ from tastemaker.language.texts import item_texts
 from tastemaker.models import storage
 from tastemaker.models.base import Settings
 from tastemaker.models.factors import FactorModel
-from tastemaker.models.sequence_inference import TIMES, by_length, last_states, projected, time_codes
+from tastemaker.models.latest import Latest
+from tastemaker.models.sequence_inference import TIMES, Transformer, asking_code, by_length, projected, time_codes
 from tastemaker.models.space import Choice, Integer, Real, Space
 from tastemaker.models.text_vectors import TextVectors
 
@@ -38,6 +40,8 @@ _FEW_ITEMS: Final = 20_000
 
 _LONG: Final = 50
 """Events of a person on average from which on histories are long."""
+_REMEMBERED: Final = 5_000
+"""States of so many histories are kept; each takes about a kilobyte."""
 _ROWS: Final = 20
 """Histories of full length in a batch."""
 
@@ -240,6 +244,20 @@ class SASRec(FactorModel):
         cold = np.flatnonzero(self.popularity_ == 0)
         vectors[cold] = 0 if self._described is None else self._projected(self._described[cold])
         self.item_factors_ = vectors
+        self._forget_caches()
+
+    @cached_property
+    def _transformer(self) -> Transformer:
+        return Transformer(self.network_, self.settings_["heads"])
+
+    @cached_property
+    def _remembered(self) -> Latest[NDArray[np.float32]]:
+        return Latest(_REMEMBERED)
+
+    def _forget_caches(self) -> None:
+        super()._forget_caches()
+        for name in ("_transformer", "_remembered"):
+            self.__dict__.pop(name, None)
 
     def _projected(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
         return projected(_under(_PROJECT, self.network_), texts)
@@ -251,25 +269,62 @@ class SASRec(FactorModel):
             self.item_factors_[-new:] = self._projected(texts)
 
     def _vectors(self, queries: QueryBatch, settings: Settings) -> NDArray[np.float32]:
+        if len(queries) == 1:
+            return self._vector_of_one(queries, settings)
         indptr, positions = queries.flatten()
-        items = self.items_.index(queries.dictionary)[queries.codes[positions]]
-        read = (items != UNKNOWN) & (queries.weights[positions] > 0)
-        items, times = items[read], queries.timestamps[positions[read]]
-        bounds = np.append(0, np.cumsum(read))[indptr]
-        ends = bounds[1:]
-        starts = np.maximum(bounds[:-1], ends - settings["max_length"])
+        items, times, read = self._inputs(queries, positions)
+        if not read.all():
+            items, times, indptr = items[read], times[read], np.append(0, np.cumsum(read))[indptr]
+        ends = indptr[1:]
+        starts = np.maximum(indptr[:-1], ends - settings["max_length"])
         when = time_codes(times, starts, ends, queries.now, settings["time"])
-        states = np.zeros((len(queries), self.item_factors_.shape[1]), dtype=np.float32)
-        some = np.flatnonzero(ends > starts)
         lengths = ends - starts
+        states = np.zeros((len(queries), self.item_factors_.shape[1]), dtype=np.float32)
+        some = np.flatnonzero(lengths)
         for block in by_length(lengths[some]):
             rows = some[block]
             places = np.minimum(starts[rows, None] + np.arange(int(lengths[rows].max())), len(items) - 1)
-            inputs = self.item_factors_[items[places]]
-            if settings["time"] != "none":
-                inputs = inputs + self.network_["times"][when[places]].sum(axis=2)
-            states[rows] = last_states(self.network_, inputs, lengths[rows], settings["heads"])
+            states[rows] = self._states(items[places], when[places], lengths[rows])
         return states
+
+    def _inputs(
+        self, queries: QueryBatch, places: NDArray[np.int64] | slice
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]:
+        """Return items and times of some events, and which of them are inputs."""
+        items = self.items_.index(queries.dictionary)[queries.codes[places]]
+        return items, queries.timestamps[places], (items != UNKNOWN) & (queries.weights[places] > 0)
+
+    def _vector_of_one(self, queries: QueryBatch, settings: Settings) -> NDArray[np.float32]:
+        """Return the vector of a single history; whoever asks again before they do anything else has the same.
+
+        That is so until the last event is so long ago, or the calendar so far on, that it is read otherwise.
+        """
+        items, times, read = self._inputs(queries, slice(int(queries.starts[0]), int(queries.ends[0])))
+        if not read.all():
+            items, times = items[read], times[read]
+        items, times = items[-settings["max_length"] :], times[-settings["max_length"] :]
+        if not len(items):
+            return np.zeros((1, self.item_factors_.shape[1]), dtype=np.float32)
+        asking = asking_code(int(times[-1]), int(queries.now[0]), settings["time"])
+        key = (items.tobytes(), times.tobytes(), asking)
+        state = self._remembered.get(key)
+        if state is None:
+            whole = np.asarray([len(items)])
+            when = time_codes(times, np.zeros(1, np.int64), whole, queries.now, settings["time"])
+            state = self._states(items[None], when[None], whole)
+            state.setflags(write=False)
+            self._remembered.put(key, state)
+        return state
+
+    def _states(
+        self, items: NDArray[np.int32], when: NDArray[np.int16], lengths: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the states after histories of items ``[b, l]`` and time codes ``[b, l, f]``, float32 ``[b, d]``."""
+        inputs = self.item_factors_[items]
+        if when.shape[-1]:
+            added, *others = (self.network_["times"][rows] for rows in np.moveaxis(when, -1, 0))
+            inputs += sum(others, start=added)
+        return self._transformer.last_states(inputs, lengths)
 
     def _parts(self, query: Query, item: int) -> Contributions:
         """Say what the score loses when an event is taken out of the history; these do not add up."""

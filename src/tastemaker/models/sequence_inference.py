@@ -34,24 +34,33 @@ _ROWS: Final = {"since": 33, "before": 33, "hour": 25, "weekday": 8, "month": 13
 """Rows that each has in the table of vectors: the first for the unknown, then gaps by their binary logarithm."""
 
 
-def last_states(weights: Weights, inputs: Floats, lengths: NDArray[np.int64], heads: int) -> Floats:
-    """Return the state after the last event of each sequence, float32 ``[b, d]``.
+class Transformer:
+    """The weights of a `CausalTransformer`, by block, ready to answer again and again.
 
     Args:
-        weights: The state of a `CausalTransformer`, by torch's names.
-        inputs: Vectors of the events, float32 ``[b, l, d]``, from the left; what stands beyond a length is ignored.
-        lengths: Events of each sequence, int64 ``[b]``, 1 or more.
+        weights: Its state, by torch's names.
         heads: Heads of attention.
     """
-    x = inputs + weights["positions"][: inputs.shape[1]]
-    count = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
-    last = lengths - 1
-    for number in range(count):
-        block = {name: value for name, value in _under(weights, f"blocks.{number}.")}
-        x = _block(block, x, heads, last if number == count - 1 else None)
-    if not count:
-        x = x[np.arange(len(x)), last]
-    return _norm(x, weights["norm.weight"], weights["norm.bias"])
+
+    def __init__(self, weights: Weights, heads: int) -> None:
+        self._weights, self._heads = weights, heads
+        count = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
+        self._blocks = [dict(_under(weights, f"blocks.{number}.")) for number in range(count)]
+
+    def last_states(self, inputs: Floats, lengths: NDArray[np.int64]) -> Floats:
+        """Return the state after the last event of each sequence, float32 ``[b, d]``.
+
+        Args:
+            inputs: Vectors of the events, float32 ``[b, l, d]``, from the left; what stands beyond a length is ignored.
+            lengths: Events of each sequence, int64 ``[b]``, 1 or more.
+        """
+        x = inputs + self._weights["positions"][: inputs.shape[1]]
+        last = lengths - 1
+        for number, block in enumerate(self._blocks, start=1):
+            x = _block(block, x, self._heads, last if number == len(self._blocks) else None)
+        if not self._blocks:
+            x = x[np.arange(len(x)), last]
+        return _norm(x, self._weights, "norm")
 
 
 def projected(weights: Weights, texts: Floats) -> Floats:
@@ -94,19 +103,41 @@ def time_codes(
         now: When it is asked what follows each sequence, int64 ``[q]``, in microseconds or `NO_TIME`.
         kind: A key of `TIMES`.
     """
-    if not TIMES[kind]:
-        return np.empty((len(times), 0), dtype=np.int16)
-    some = ends > starts
-    before, asked = np.roll(times, 1), np.roll(times, -1)
-    before[starts[some]] = NO_TIME
-    asked[ends[some] - 1] = now[some]
     found = np.empty((len(times), len(TIMES[kind])), dtype=np.int16)
-    for place, (name, first) in enumerate(zip(TIMES[kind], time_rows(kind), strict=False)):
-        if name in _GAPS:
-            found[:, place] = first + (_gap(times, asked) if name == "since" else _gap(before, times))
+    if not found.size:
+        return found
+    some = ends > starts
+    asked = np.concatenate([times[1:], times[:1]])
+    asked[ends[some] - 1] = now[some]
+    gaps = _gap(times, asked)
+    for place, (name, first) in enumerate(zip(TIMES[kind], time_rows(kind).tolist(), strict=False)):
+        if name == "since":
+            found[:, place] = first + gaps
+        elif name == "before":
+            # The event before was asked what follows it at the time of this one.
+            found[1:, place] = first + gaps[:-1]
+            found[starts[some], place] = first
         else:
             found[:, place] = first + np.where(asked == NO_TIME, 0, 1 + _of_calendar(asked, name))
     return found
+
+
+def asking_code(last: int, now: int, kind: str) -> tuple[int, ...]:
+    """Return all that `time_codes` takes of the moment at which it is asked what follows a sequence.
+
+    Args:
+        last: Time of the last event in microseconds, or `NO_TIME`.
+        now: When it is asked, in microseconds, or `NO_TIME`.
+        kind: A key of `TIMES`.
+    """
+    found = []
+    for name in TIMES[kind]:
+        if name == "since":
+            known = last != NO_TIME and now != NO_TIME and now >= last
+            found.append(min((1 + (now - last) // 1_000_000).bit_length(), _ROWS[name] - 1) if known else 0)
+        elif name in _CALENDAR:
+            found.append(-1 if now == NO_TIME else int(_of_calendar(np.asarray([now]), name)[0]))
+    return tuple(found)
 
 
 def _of_calendar(moments: NDArray[np.int64], name: str) -> NDArray[np.int64]:
@@ -159,51 +190,65 @@ def _under(weights: Weights, prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
 
 def _block(block: Weights, x: Floats, heads: int, last: NDArray[np.int64] | None) -> Floats:
     """Return the block's output at every position, or only at the places ``last``, ``[b, d]``."""
-    normed = _norm(x, block["before_attention.weight"], block["before_attention.bias"])
-    added = _attention(block, normed, heads, last)
+    added = _attention(block, _norm(x, block, "before_attention"), heads, last)
     if last is not None:
         x = x[np.arange(len(x)), last]
     gated = "attention_gate.weight" in block
     x = x + (added * _sigmoid(_linear(block, "attention_gate", x)) if gated else added)
-    inside = _linear(block, "first", _norm(x, block["before_forward.weight"], block["before_forward.bias"]))
+    inside = _linear(block, "first", _norm(x, block, "before_forward"))
     if gated:
         opened, value = np.split(inside, 2, axis=-1)
         added = _linear(block, "second", opened * _sigmoid(opened) * value)
         return np.asarray(x + added * _sigmoid(_linear(block, "forward_gate", x)))
-    return np.asarray(x + _linear(block, "second", np.maximum(inside, 0)))
+    x += _linear(block, "second", np.maximum(inside, 0, out=inside))
+    return x
 
 
 def _attention(block: Weights, x: Floats, heads: int, last: NDArray[np.int64] | None) -> Floats:
     b, length, d = x.shape
     width = d // heads
-    q, k, v = np.split(_linear(block, "attention.inward", x), 3, axis=-1)
+    inward = _linear(block, "attention.inward", x)
+    q, k, v = inward[..., :d], inward[..., d : 2 * d], inward[..., 2 * d :]
     k, v = (each.reshape(b, length, heads, width).transpose(0, 2, 1, 3) for each in (k, v))
     here = np.arange(length)
     if last is None:
         q = q.reshape(b, length, heads, width).transpose(0, 2, 1, 3)
-        allowed = here[None, None, None, :] <= here[None, None, :, None]
+        allowed = here <= here[:, None]
     else:
         q = q[np.arange(b), last].reshape(b, heads, 1, width)
         allowed = (here <= last[:, None])[:, None, None, :]
-    scores = (q @ k.transpose(0, 1, 3, 2)) * np.float32(width**-0.5)
-    scores = np.where(allowed, scores, np.float32(-np.inf))
-    scores -= scores.max(axis=-1, keepdims=True)
+    scores = q @ k.transpose(0, 1, 3, 2)
+    scores *= np.float32(width**-0.5)
+    if length > 1 and not (last is not None and last.min() == length - 1):
+        scores = np.where(allowed, scores, np.float32(-np.inf))
+    scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
     np.exp(scores, out=scores)
-    scores /= scores.sum(axis=-1, keepdims=True)
+    scores /= np.add.reduce(scores, axis=-1, keepdims=True)
     mixed = np.asarray(scores @ v, dtype=np.float32).transpose(0, 2, 1, 3).reshape(b, -1, d)
     found = _linear(block, "attention.outward", mixed)
     return found if last is None else found[:, 0]
 
 
 def _linear(weights: Weights, name: str, x: Floats) -> Floats:
-    flat = x.reshape(-1, x.shape[-1]) @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+    flat = x.reshape(-1, x.shape[-1]) @ weights[f"{name}.weight"].T
+    flat += weights[f"{name}.bias"]
     return np.asarray(flat.reshape(*x.shape[:-1], -1))
 
 
-def _norm(x: Floats, scale: Floats, shift: Floats) -> Floats:
-    centred = x - x.mean(axis=-1, keepdims=True)
-    variance = np.square(centred).mean(axis=-1, keepdims=True)
-    return np.asarray(centred / np.sqrt(variance + _EPSILON) * scale + shift)
+def _norm(x: Floats, weights: Weights, name: str) -> Floats:
+    # Means as sums: for one short history the checks of `mean` cost more than the sum.
+    width = np.float32(x.shape[-1])
+    mean: Floats = np.add.reduce(x, axis=-1, keepdims=True)
+    mean /= width
+    x = x - mean
+    variance: Floats = np.add.reduce(np.square(x), axis=-1, keepdims=True)
+    variance /= width
+    variance += _EPSILON
+    np.sqrt(variance, out=variance)
+    x /= variance
+    x *= weights[f"{name}.weight"]
+    x += weights[f"{name}.bias"]
+    return x
 
 
 def _sigmoid(x: Floats) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.clock import to_microseconds
-from tastemaker.core.query import Event
+from tastemaker.core.query import Event, Events
 from tastemaker.pipeline.filters import Filter, Moment, parse
 from tastemaker.pipeline.slate import Numbers, Slate
 from tastemaker.pipeline.stage import Context, Person
@@ -30,6 +30,7 @@ SEEN: Final = "seen"
 UNHIDE: Final = "unhide"
 """The kind of event that takes back what was said against an item before."""
 
+_OF_CONTEXT: Final = tuple(each.name for each in fields(Context))
 _FOR_GOOD: Final = frozenset({UNAVAILABLE, HIDDEN})
 """What nobody can ask to be dropped."""
 
@@ -153,7 +154,7 @@ class Asked(Context):
     @classmethod
     def over(cls, context: Context, filters: Sequence[Where] = (), known: Allowed | None = None) -> Self:
         """Return the same request, with the same trace, as one that knows."""
-        given: dict[str, Any] = {each.name: getattr(context, each.name) for each in fields(Context)}
+        given: dict[str, Any] = {name: getattr(context, name) for name in _OF_CONTEXT}
         return cls(**given, filters=tuple(filters), known=known)
 
     @property
@@ -210,6 +211,8 @@ def _among(n: int, *numbers: Numbers) -> Mask:
 
 def _spoken_against(events: Iterable[Event]) -> list[str]:
     """Return the items that events speak against, unless a later one takes that back."""
+    if isinstance(events, Events) and not events.any_against:
+        return []
     found: dict[str, None] = {}
     for event in events:
         if event.weight < 0:

@@ -122,7 +122,8 @@ class PipelineRecommender:
         shelf, pipeline = self._pipeline()
         now: datetime = query.now or self.clock()
         events = query.events()
-        person = Person(user_id=query.user_id, history=events)
+        touched = np.unique(shelf.numbers([event.item_id for event in events]))
+        person = Person(user_id=query.user_id, history=events, seen=touched[touched >= 0])
         seed = [query.seed, zlib.crc32((query.user_id or "").encode())]
         return pipeline(Context(replace(query, now=now), person, shelf, now, Chance(seed)))
 

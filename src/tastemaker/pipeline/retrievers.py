@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.clock import MICROSECONDS_PER_DAY, to_microseconds
-from tastemaker.core.recommendations import Recommendations
 from tastemaker.core.recommender import Recommender
 from tastemaker.models.base import DenseRecommender
 from tastemaker.pipeline.allowed import Asked, Mask, Where, allowed_in, moment_of
@@ -60,20 +59,18 @@ class FromModel:
 
     def __call__(self, slate: Slate, context: Context) -> Slate:
         """Add what the model recommends."""
-        shelf, allowed = context.shelf, allowed_in(context)
-        k = context.query.k
-        found = self._asked(context, max(k, self.n if self.spare is None else min(self.n, k + self.spare)))
+        shelf, allowed, query = context.shelf, allowed_in(context), context.query
+        n = max(query.k, self.n if self.spare is None else min(self.n, query.k + self.spare))
+        # What is allowed tells of the candidates already.
+        asked = query if query.candidates is None else replace(query, candidates=None)
+        if isinstance(self.model, DenseRecommender):
+            own = shelf.numbering(self.model.item_ids)
+            best = self.model.best(asked, n, allowed.holds(own))
+            return add(slate.note(*best.degraded), self.name, own[best.items], best.scores)
+        found = self.model.recommend(replace(asked, k=n), allowed=shelf.ids[allowed.items].tolist())
         numbers = shelf.numbers(found.item_id.tolist())
         kept = allowed.holds(numbers)
         return add(slate.note(*found.degraded), self.name, numbers[kept], found.score[kept])
-
-    def _asked(self, context: Context, n: int) -> Recommendations:
-        shelf, allowed = context.shelf, allowed_in(context)
-        query = replace(context.query, k=n, candidates=None)
-        if isinstance(self.model, DenseRecommender):
-            open_to_it = allowed.holds(shelf.numbering(self.model.item_ids))
-            return self.model.recommend(query, allowed=open_to_it)
-        return self.model.recommend(query, allowed=shelf.ids[allowed.items].tolist())
 
 
 class Latest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -16,12 +16,14 @@ from tastemaker import __version__
 from tastemaker.core.clock import Clock, system_clock
 from tastemaker.core.query import Query
 from tastemaker.server import acting, pages, problems
-from tastemaker.server.guard import SCHEMES
+from tastemaker.server.direct import Direct, Directed
+from tastemaker.server.guard import SCHEMES, GuardedRoute
 from tastemaker.server.keys import KeyRing
 from tastemaker.server.limits import Gauge, Limits
 from tastemaker.server.metrics import Measured, Metrics
 from tastemaker.server.routes import admin, events, items, people, recommend, status
 from tastemaker.server.schemas import Problem
+from tastemaker.server.schemas.recommend import RecommendRequest
 from tastemaker.server.service import Reader
 from tastemaker.server.shield import Shield
 from tastemaker.server.state import PageState
@@ -65,7 +67,7 @@ def create_app(
         yield
         app.state.ready = False
 
-    app = FastAPI(
+    app = Directed(
         title=title,
         version=__version__,
         description="Recommendations with reasons.",
@@ -86,6 +88,10 @@ def create_app(
     app.add_middleware(Shield, hosts=hosts)
     app.add_middleware(Measured, metrics=app.state.metrics)
     _add_routes(app, live=engine.live)
+    app.directed = ("POST", recommend.ADDRESS)
+    route = next(each for each in recommend.router.routes if getattr(each, "endpoint", None) is recommend.recommend_to)
+    direct = Direct(app, cast(GuardedRoute, route), RecommendRequest)
+    app.direct = Measured(Shield(direct, hosts=hosts), metrics=app.state.metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

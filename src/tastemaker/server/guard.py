@@ -84,19 +84,24 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            state = request.app.state
-            key = admit(request, state.keys, state.gauge, self.scope, page=self.page)
-            if self.stored and not state.service.live:
-                raise ReadOnlyServer
-            with state.gauge.working():
-                asked = ShallowRequest(request.scope, request.receive)
-                if key is not None and key.signing is not None:
-                    if self.page:
-                        raise NoPages
-                    await bind(asked, key, to_microseconds(state.clock()))
-                return await handle(asked)
+            return await self.answer(ShallowRequest(request.scope, request.receive), handle)
 
         return guarded
+
+    async def answer(
+        self, request: ShallowRequest, handle: Callable[[Request], Coroutine[Any, Any, Response]]
+    ) -> Response:
+        """Return what ``handle`` answers to a request, if its key allows it and the limits do."""
+        state = request.app.state
+        key = admit(request, state.keys, state.gauge, self.scope, page=self.page)
+        if self.stored and not state.service.live:
+            raise ReadOnlyServer
+        with state.gauge.working():
+            if key is not None and key.signing is not None:
+                if self.page:
+                    raise NoPages
+                await bind(request, key, to_microseconds(state.clock()))
+            return await handle(request)
 
 
 def admit(request: Request, keys: KeyRing, gauge: Gauge, scope: str, *, page: bool = False) -> Key | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
@@ -18,13 +18,15 @@ MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
 MAX_LABELS: Final = 50
 """So many values of one label are told apart; all others are ``other``."""
 
+Metered = TypeVar("Metered", Counter, Histogram)
+
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0, 5.0)
 _STAGE_SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0)
 _MICROSECONDS: Final = 1e6
 _COUNTED: Final = {
     "items": "Items in the catalogue.",
-    "people": "People with events.",
+    "people": "People of whom more than events is stored; without a store those with events.",
     "events": "Events in the log.",
     "revision": "Newest revision of the catalogue.",
 }
@@ -52,6 +54,25 @@ class Bounded:
         return text
 
 
+class _Labelled(Generic[Metered]):
+    """A measurement by labels, each of which is looked up once: their values are few.
+
+    Args:
+        metric: With labels.
+    """
+
+    def __init__(self, metric: Metered) -> None:
+        self._metric: Metered = metric
+        self._known: dict[tuple[str, ...], Metered] = {}
+
+    def __call__(self, *labels: str) -> Metered:
+        """Return the measurement of some values of the labels."""
+        found = self._known.get(labels)
+        if found is None:
+            found = self._known[labels] = self._metric.labels(*labels)
+        return found
+
+
 class Metrics:
     """The measurements of one application.
 
@@ -63,38 +84,40 @@ class Metrics:
     def __init__(self, facts: Callable[[], Mapping[str, Any]], clock: Clock = system_clock) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._scenario, self._source, self._stage = Bounded(), Bounded(), Bounded()
-        self._requests = Histogram(
+        requests = Histogram(
             "tastemaker_request_seconds",
             "How long requests took, errors included.",
             ("method", "route", "status"),
             registry=self._registry,
             buckets=_SECONDS,
         )
-        self._stages = Histogram(
+        stages = Histogram(
             "tastemaker_stage_seconds",
             "How long the stages of recommendations took.",
             ("stage",),
             registry=self._registry,
             buckets=_STAGE_SECONDS,
         )
-        self._answers = Counter(
+        answers = Counter(
             "tastemaker_answers",
             "Recommendations: full, degraded (less than was asked for) or empty.",
             ("scenario", "outcome"),
             registry=self._registry,
         )
-        self._items = Counter(
+        items = Counter(
             "tastemaker_recommended_items",
             "Recommended items by what found them; fallbacks such as popular are among it.",
             ("source",),
             registry=self._registry,
         )
-        self._events = Counter(
+        events = Counter(
             "tastemaker_taken_events",
             "Events that were sent: accepted, duplicate or rejected.",
             ("status",),
             registry=self._registry,
         )
+        self._requests, self._stages = _Labelled(requests), _Labelled(stages)
+        self._answers, self._items, self._events = _Labelled(answers), _Labelled(items), _Labelled(events)
         self._lag = Histogram(
             "tastemaker_event_visible_seconds",
             "From receiving events until they are durable and the next request goes by them.",
@@ -105,7 +128,7 @@ class Metrics:
 
     def asked(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request and its answer."""
-        self._requests.labels(method if method in _METHODS else "other", route, str(status)).observe(seconds)
+        self._requests(method if method in _METHODS else "other", route, str(status)).observe(seconds)
 
     def answered(self, answer: Mapping[str, Any], steps: Iterable[tuple[str, float]]) -> None:
         """Count a recommendation.
@@ -115,15 +138,15 @@ class Metrics:
             steps: Stages and how many milliseconds each took.
         """
         outcome = "empty" if not answer["items"] else "degraded" if answer["degraded"] else "full"
-        self._answers.labels(self._scenario(answer.get("scenario") or "none"), outcome).inc()
+        self._answers(self._scenario(answer.get("scenario") or "none"), outcome).inc()
         sources: dict[str, int] = {}
         for item in answer["items"]:
             for source in item.get("sources") or ("unknown",):
                 sources[source] = sources.get(source, 0) + 1
         for source, number in sources.items():
-            self._items.labels(self._source(source)).inc(number)
+            self._items(self._source(source)).inc(number)
         for stage, milliseconds in steps:
-            self._stages.labels(self._stage(stage)).observe(milliseconds / 1000)
+            self._stages(self._stage(stage)).observe(milliseconds / 1000)
 
     def took_in(self, accepted: int, duplicates: int, rejected: int, seconds: float | None) -> None:
         """Count events.
@@ -135,7 +158,7 @@ class Metrics:
             seconds: How long it took until they were durable and visible; ``None`` where all were bad.
         """
         for status, number in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
-            self._events.labels(status).inc(number)
+            self._events(status).inc(number)
         if seconds is not None:
             self._lag.observe(seconds)
 

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from tastemaker.core.errors import (
     AmbiguousItemError,
@@ -76,6 +77,11 @@ def problem(
     )
 
 
+def without_ids(scope: Scope) -> str:
+    """Say what a request asked for by its method and the template of its address: the address may name a person."""
+    return f"{scope['method']} {getattr(scope.get('route'), 'path_format', 'none')}"
+
+
 def unexpected() -> Problem:
     """Describe a fault of the server, without telling its insides."""
     return problem(500, "internal", "the server failed to answer this request")
@@ -127,7 +133,7 @@ def install(app: FastAPI) -> None:
     async def tastemaker_error(request: Request, error: TastemakerError) -> Response:
         found = of_tastemaker(error)
         if found.status == 500:
-            log.error("failed: %s %s", request.method, request.url.path, exc_info=error)
+            log.error("failed: %s", without_ids(request.scope), exc_info=error)
         return respond(request, found, _headers(error))
 
     @app.exception_handler(RequestValidationError)

@@ -45,6 +45,10 @@ class Reader(Protocol):
         """
         ...
 
+    def waits(self, query: Query) -> bool:
+        """Say whether the answer to a query waits for something, such as an endpoint, that others must not wait for."""
+        ...
+
     def similar(self, item_id: str, k: int = 10) -> Answered:
         """Return the items most similar to one item.
 

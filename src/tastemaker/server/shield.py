@@ -6,13 +6,12 @@ import ipaddress
 from collections.abc import Collection
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tastemaker.server.limits import max_body
-from tastemaker.server.problems import log, of_tastemaker, problem, respond, unexpected
+from tastemaker.server.problems import log, of_tastemaker, problem, respond, unexpected, without_ids
 from tastemaker.server.refusals import ForeignHost
 
 HEADERS: Final = {
@@ -23,6 +22,10 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_ENCODED: Final = tuple((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
+_KEPT_A_DAY: Final = (b"cache-control", b"public, max-age=86400")
+_NEVER_KEPT: Final = (b"cache-control", b"no-store")
+_NAMES: Final = frozenset(name for name, _ in (*_ENCODED, _NEVER_KEPT))
 
 
 class Shield:
@@ -52,31 +55,28 @@ class Shield:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
                 # Pages and answers tell of a person; pictures and style do not.
                 static = scope["path"].startswith("/static/") and message["status"] < 400
-                headers["Cache-Control"] = "public, max-age=86400" if static else "no-store"
+                others = [each for each in message.get("headers", ()) if each[0].lower() not in _NAMES]
+                message["headers"] = [*others, *_ENCODED, _KEPT_A_DAY if static else _NEVER_KEPT]
             await send(message)
 
-        request = Request(scope)
-        if self._hosts is not None and plain_host(without_port(request.headers.get("host", ""))) not in self._hosts:
+        if self._hosts is not None and plain_host(without_port(_header(scope, b"host", ""))) not in self._hosts:
             refused = of_tastemaker(ForeignHost())
-            await respond(request, refused)(scope, receive, send_with_headers)
+            await respond(Request(scope), refused)(scope, receive, send_with_headers)
             return
         limit = max_body(scope["path"])
         if _declared_size(scope) > limit:
             too_large = problem(413, "too-large", f"the body is larger than {limit} bytes")
-            await respond(request, too_large)(scope, receive, send_with_headers)
+            await respond(Request(scope), too_large)(scope, receive, send_with_headers)
             return
         try:
             await self.app(scope, _counted(receive, limit), send_with_headers)
         except Exception:
-            # The address without its query: that holds what a person likes.
-            log.exception("failed: %s %s", scope["method"], scope["path"])
+            log.exception("failed: %s", without_ids(scope))
             if started:
                 raise
-            await respond(request, unexpected())(scope, receive, send_with_headers)
+            await respond(Request(scope), unexpected())(scope, receive, send_with_headers)
 
 
 def without_port(host: str) -> str:
@@ -102,8 +102,13 @@ def plain_host(host: str) -> str:
         return name
 
 
+def _header(scope: Scope, name: bytes, default: str) -> str:
+    """Return the first header of a request with this name, in small letters as all of them are."""
+    return next((value.decode("latin-1") for each, value in scope["headers"] if each == name), default)
+
+
 def _declared_size(scope: Scope) -> int:
-    declared = Headers(scope=scope).get("content-length", "0")
+    declared = _header(scope, b"content-length", "0")
     return int(declared) if declared.isdigit() else 0
 
 

@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 
 from tastemaker.cli import settings
 from tastemaker.core.errors import ConfigError, ModelFormatError
+from tastemaker.language import named
 from tastemaker.language.encoders import (
     DEFAULT_ENCODER,
     ENCODERS,
@@ -20,7 +21,6 @@ from tastemaker.language.encoders import (
     fit_encoder,
     is_learnt,
     make_encoder,
-    registry,
     restored_encoder,
     store_encoder,
 )
@@ -101,7 +101,7 @@ def test_settings_have_the_same_default() -> None:
 def test_encoders_of_other_packages_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     place = "tastemaker.language.encoders.controls:RandomVectors"
     point = EntryPoint(name="theirs", value=place, group="tastemaker.encoders")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    monkeypatch.setattr(named, "entry_points", lambda group: [point] if group == point.group else [])
     assert encoder_names() == [*ENCODERS, "theirs"]
     assert isinstance(make_encoder({"name": "theirs", "dim": 3}), RandomVectors)
     assert make_encoder("shuffled:theirs").dim == 384

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.encoder import TextKind
-from tastemaker.core.errors import ConfigError, ServiceError
+from tastemaker.core.errors import ServiceError
 from tastemaker.core.run import Run
 from tastemaker.language.cleaning import cleaned
 from tastemaker.language.encoders.identity import fingerprint_of
 from tastemaker.language.encoders.postman import Postman
 from tastemaker.language.encoders.prefixes import checked_prefixes
 from tastemaker.language.encoders.registry import need_at_least
+from tastemaker.language.services import checked_address, key_of
 
 
 class Endpoint:
@@ -63,7 +62,7 @@ class Endpoint:
         need_at_least(1, dim=dim, batch=batch, parallel=parallel, max_chars=max_chars)
         need_at_least(0, retries=retries)
         need_at_least(0.001, timeout=timeout)
-        self.base_url = _checked_address(base_url)
+        self.base_url = checked_address(base_url)
         self.model = model
         self.key_from = key_from
         self.batch = batch
@@ -121,22 +120,10 @@ class Endpoint:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _request(self, texts: list[str]) -> NDArray[np.float32]:
-        answer = self._postman.ask({"model": self.model, "input": texts}, self._key())
+        answer = self._postman.ask({"model": self.model, "input": texts}, key_of(self.key_from, self.base_url))
         vectors = self._read(answer, len(texts))
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
-
-    def _key(self) -> str:
-        if not self.key_from:
-            return ""
-        key = os.environ.get(self.key_from, "")
-        if not key:
-            raise ConfigError(
-                f"the environment variable {self.key_from} is not set, and the endpoint's key is to come from it",
-                where=self.base_url,
-                remedy=f"Set it, for example: export {self.key_from}=...",
-            )
-        return key
 
     def _read(self, answer: Any, wanted: int) -> NDArray[np.float64]:
         """Return the vectors of an answer in the order of the texts, float64 ``[n, dim]``."""
@@ -189,21 +176,3 @@ def _in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     if [row["index"] for row in ordered] != list(range(len(ordered))):
         raise ValueError("indices that are not 0, 1, 2, ...")
     return ordered
-
-
-def _checked_address(base_url: str) -> str:
-    """Return an address without a slash at its end.
-
-    Raises:
-        ConfigError: It is no address, or holds a password or a key, which would be written down with it.
-    """
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"'{base_url}' is no address", remedy="Write it like http://127.0.0.1:8080/v1.")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError(
-            "the address of an endpoint may hold no password and nothing after '?', since it is written down",
-            where=f"{parts.scheme}://{parts.hostname}",
-            remedy="Put the key into an environment variable, and its name into key_from.",
-        )
-    return base_url.rstrip("/")

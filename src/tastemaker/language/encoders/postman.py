@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 import weakref
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from tastemaker.core.errors import ServiceError
+from tastemaker.language.services import LONGEST_WAIT, PASSING, asked_wait, told, wait_before
 
 if TYPE_CHECKING:
     import httpx
-
-_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
-"""Status codes after which the same request may succeed."""
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 60.0
 
 
 class Postman:
@@ -60,13 +53,12 @@ class Postman:
             answer, failure = self._once(body, key)
             if answer is not None and answer.status_code == 200:
                 return self._json(answer)
-            if answer is not None and answer.status_code not in _PASSING:
+            if answer is not None and answer.status_code not in PASSING:
                 raise self._refusal(failure, answer.status_code)
-            asked_for = _asked_wait(answer)
-            if asked_for is not None and asked_for > _LONGEST_WAIT:
+            asked_for = asked_wait(answer.headers.get("retry-after", "")) if answer is not None else None
+            if asked_for is not None and asked_for > LONGEST_WAIT:
                 raise self._refusal(f"{failure} and wants {asked_for:.0f} s before the next request", 429)
-            wait = _FIRST_WAIT * 2**attempt if asked_for is None else asked_for
-            wait = min(wait, _LONGEST_WAIT)
+            wait = wait_before(attempt, asked_for)
         times = f", {self.retries + 1} times" if self.retries else ""
         raise self._refusal(f"{failure}{times}", None if answer is None else answer.status_code)
 
@@ -83,7 +75,7 @@ class Postman:
             return None, f"the endpoint cannot be reached: {error}"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return None, f"the connection to the endpoint broke: {error}"
-        return answer, f"the endpoint answered {answer.status_code}{_said(answer, key)}"
+        return answer, f"the endpoint answered {answer.status_code}{told(answer.text, key)}"
 
     def _json(self, answer: httpx.Response) -> Any:
         try:
@@ -111,23 +103,3 @@ _REMEDIES: Final = {
     422: "Check the model's name; texts may be too long for it (max_chars) or too many (batch).",
 }
 """Status code, ``None`` where there was no answer -> what helps."""
-
-
-def _said(answer: httpx.Response, key: str) -> str:
-    """Return the start of what a server said with an error, on one line and without the key."""
-    text = answer.text.replace(key, "[key]") if key else answer.text
-    words = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
-    return f": {words[:200]}" if words else ""
-
-
-def _asked_wait(answer: httpx.Response | None) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, said as a number or as a date; ``None`` where it does not."""
-    said = answer.headers.get("retry-after", "") if answer is not None else ""
-    if re.fullmatch(r"\s*\d+(\.\d*)?\s*", said):
-        return float(said)
-    try:
-        then = parsedate_to_datetime(said)
-    except ValueError:
-        return None
-    then = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return max((then - datetime.now(UTC)).total_seconds(), 0.0)

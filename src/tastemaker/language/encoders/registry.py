@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from tastemaker.core.encoder import Encoder, LearntEncoder
-from tastemaker.core.errors import ConfigError, nearest
 from tastemaker.core.run import Run
+from tastemaker.language.named import Kind
 
 EncoderSpec: TypeAlias = str | Mapping[str, Any] | Encoder
 """What names an encoder: ``"tfidf-svd"``, ``"whitened:minilm"``, ``{"name": "random", "dim": 64}``, or one itself."""
@@ -91,13 +87,21 @@ ENCODERS: Final[Mapping[str, Entry]] = {
 """Every encoder that is shipped, by name; none is imported before it is made."""
 
 
-def _plugins() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group="tastemaker.encoders")}
+_KIND: Final = Kind(
+    "encoder",
+    "an encoder",
+    "tastemaker.encoders",
+    ENCODERS,
+    "of",
+    'For example "minilm", or { name = "random", dim = 64 }.',
+)
+
+need_at_least = _KIND.need_at_least
 
 
 def encoder_names() -> list[str]:
     """Return the names of all encoders, ours first, then those of other packages."""
-    return list(dict.fromkeys([*ENCODERS, *_plugins()]))
+    return _KIND.names()
 
 
 def encoder_class(name: str) -> Callable[..., Encoder]:
@@ -106,32 +110,8 @@ def encoder_class(name: str) -> Callable[..., Encoder]:
     Raises:
         ConfigError: There is no encoder of that name.
     """
-    if name in ENCODERS:
-        module, _, attribute = ENCODERS[name].place.partition(":")
-        ours: Callable[..., Encoder] = getattr(import_module(module), attribute)
-        return ours
-    plugins = _plugins()
-    if name in plugins:
-        theirs: Callable[..., Encoder] = plugins[name].load()
-        return theirs
-    raise ConfigError(f"there is no encoder '{name}'", remedy=nearest(name, [*ENCODERS, *plugins]))
-
-
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "str": (str,),
-    "int": (int,),
-    "int | None": (int, type(None)),
-    "float": (int, float),
-    "float | None": (int, float, type(None)),
-}
-"""How arguments are annotated -> what they may be; what else there is, an encoder checks for itself."""
-
-
-def need_at_least(least: float, **given: float | None) -> None:
-    """Raise `ConfigError` if an argument is below ``least``; ``None`` stands for none."""
-    for name, value in given.items():
-        if value is not None and not value >= least:
-            raise ConfigError(f"the argument '{name}' of an encoder is {value}, but should be at least {least:g}")
+    found: Callable[..., Encoder] = _KIND.find(name)
+    return found
 
 
 def make_encoder(spec: EncoderSpec) -> Encoder:
@@ -148,56 +128,10 @@ def make_encoder(spec: EncoderSpec) -> Encoder:
     """
     if not isinstance(spec, str | Mapping) and callable(getattr(spec, "encode", None)):
         return spec
-    arguments = _arguments(spec)
+    arguments = _KIND.arguments(spec)
     name = arguments.pop("name")
-    made = encoder_class(name)
-    known = inspect.signature(made).parameters
-    for given, value in arguments.items():
-        if given not in known:
-            raise ConfigError(f"the encoder '{name}' has no argument '{given}'", remedy=nearest(given, known))
-        wanted = _TYPES.get(str(known[given].annotation))
-        if wanted and (not isinstance(value, wanted) or isinstance(value, bool)):
-            raise ConfigError(
-                f"the argument '{given}' of the encoder '{name}' is {value!r}, but should be {known[given].annotation}"
-            )
-    try:
-        return made(**arguments)
-    except TypeError as error:
-        raise ConfigError(
-            f"the encoder '{name}' cannot be made: {error}", remedy=f"Its arguments are: {', '.join(known) or 'none'}."
-        ) from error
-
-
-def _arguments(spec: Any) -> dict[str, Any]:
-    """Return a spec as a mapping that has a ``name``."""
-    if isinstance(spec, str):
-        spec = _of_text(spec.strip())
-    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
-        raise ConfigError(
-            "an encoder is named by text or by a table with the key 'name'",
-            where=f"the encoder {spec!r}",
-            remedy='For example "minilm", or { name = "random", dim = 64 }.',
-        )
-    return dict(spec)
-
-
-def _of_text(text: str) -> Any:
-    if text.startswith("{"):
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"the encoder {text!r} is no JSON: {error}") from error
-    name, colon, rest = text.partition(":")
-    if not colon:
-        return {"name": name}
-    argument = ENCODERS[name].argument if name in ENCODERS else "of"
-    if not argument:
-        raise ConfigError(
-            f"the encoder '{name}' takes nothing after a colon",
-            where=f"the encoder '{text}'",
-            remedy=f'Write "{name}", or {{ name = "{name}", ... }} with its arguments.',
-        )
-    return {"name": name, argument: rest}
+    made: Encoder = _KIND.made(name, encoder_class(name), arguments)
+    return made
 
 
 def is_learnt(encoder: Encoder) -> TypeGuard[LearntEncoder]:

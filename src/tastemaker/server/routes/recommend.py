@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tastemaker.core.clock import from_microseconds
@@ -23,32 +24,38 @@ from tastemaker.store.ports import Served
 router = APIRouter(route_class=needing("read"), tags=["recommend"])
 stored = APIRouter(route_class=needing("read", stored=True), tags=["recommend"])
 
+ADDRESS: Final = "/v1/recommend"
 RecommendationId = Annotated[fields.Name, Path(description="Name of a list, as an answer gave it.")]
 
 
-@router.get("/v1/recommend", response_model=schemas.AnswerOut)
+@router.get(ADDRESS, response_model=schemas.AnswerOut)
 async def recommend(request: Request, asked: Annotated[schemas.RecommendParameters, Query()]) -> Response:
     """Recommend items to a known person, or to whoever gives a history, likes or dislikes.
 
     An unknown person gets what is popular, and ``degraded`` says so.
     """
-    return _recommended(request, asked)
+    return await _recommended(request, asked)
 
 
-@router.post("/v1/recommend", response_model=schemas.AnswerOut)
+@router.post(ADDRESS, response_model=schemas.AnswerOut)
 async def recommend_to(request: Request, asked: schemas.RecommendRequest) -> Response:
     """Recommend items to the person, or to the history, that the body describes."""
-    return _recommended(request, asked)
+    return await _recommended(request, asked)
 
 
-def _recommended(request: Request, asked: schemas.RecommendParameters | schemas.RecommendRequest) -> Response:
-    # An answer takes about a millisecond; handing it to a thread and back would take as long.
+async def _recommended(request: Request, asked: schemas.RecommendParameters | schemas.RecommendRequest) -> Response:
+    engine, query = reader(request), asked.query()
     chosen: dict[str, bool] = {}
     if not asked.reasons:
         chosen["reasons"] = False
     if asked.dry_run:
         chosen["dry_run"] = True
-    return _encoded(request, reader(request).recommend(asked.query(), **chosen), trace=asked.trace)
+    if engine.waits(query):
+        answer = await run_in_threadpool(engine.recommend, query, **chosen)
+    else:
+        # An answer takes about a millisecond; handing it to a thread and back would take as long.
+        answer = engine.recommend(query, **chosen)
+    return _encoded(request, answer, trace=asked.trace)
 
 
 def _encoded(request: Request, answer: Answered, *, trace: bool = False) -> Response:
