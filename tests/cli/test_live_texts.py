@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from tastemaker.cli.workspace import Workspace
 from tastemaker.core.errors import ConfigError
 from tastemaker.core.query import Query, as_events
 from tastemaker.core.tenant import Tenant
-from tastemaker.language.minilm import encoder as minilm
 from tastemaker.store import open_store
+
+MINILM = "tastemaker.language.minilm.encoder"
+"""By its name: a test of what is imported may have made the module anew."""
 
 NEAR = '\n[scenarios.near]\nretrieve = ["nearest:text"]\n'
 
@@ -43,7 +46,7 @@ def test_a_name_that_is_none_is_refused(shop: Path) -> None:
 def test_a_scenario_that_needs_one_gets_what_is_here(
     shop: Path, monkeypatch: pytest.MonkeyPatch, here: bool, name: str
 ) -> None:
-    monkeypatch.setattr(minilm, "is_quick_here", lambda: here)
+    monkeypatch.setattr(f"{MINILM}.is_quick_here", lambda: here)
     encoder, _ = opened(shop).live_encoder(needed=True)
     assert encoder is not None
     assert encoder.name == name
@@ -51,14 +54,14 @@ def test_a_scenario_that_needs_one_gets_what_is_here(
 
 def test_minilm_is_not_here_where_its_files_are_not(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASTEMAKER_CACHE", str(shop / "nothing"))
-    monkeypatch.setattr(minilm, "chosen_backend", lambda: "onnx")
-    assert not minilm.is_quick_here()
+    monkeypatch.setattr(f"{MINILM}.chosen_backend", lambda: "onnx")
+    assert not import_module(MINILM).is_quick_here()
 
 
 def test_a_served_scenario_finds_what_lies_near_in_the_space_of_texts(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(minilm, "is_quick_here", lambda: False)
+    monkeypatch.setattr(f"{MINILM}.is_quick_here", lambda: False)
     work = opened(shop, NEAR)
     with closing(open_store(shop / "store")) as store:
         engine = work.live_engine(store.for_tenant(Tenant()))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tastemaker.core.clock import Clock, system_clock
-from tastemaker.core.encoder import Encoder, LearntEncoder
+from tastemaker.core.encoder import Encoder
 from tastemaker.core.errors import ConfigError, NotReadyError, ServiceError, UnknownItemError
 from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contributions
@@ -36,6 +36,7 @@ from tastemaker.engine.still import StillPeople
 from tastemaker.engine.texts import ShopTexts
 from tastemaker.engine.wanted import Wanted
 from tastemaker.engine.writing import Writer
+from tastemaker.language.encoders.registry import is_learnt
 from tastemaker.models import DenseRecommender, load_model
 from tastemaker.pipeline.filters import parse
 from tastemaker.pipeline.item_vectors import ItemVectors
@@ -118,7 +119,7 @@ class Engine:
             leave_out=leave_out,
             tenant=None if store is None else store.tenant,
         )
-        self._encodes_slowly = encoder is not None and not isinstance(encoder, LearntEncoder)
+        self._encodes_slowly = encoder is not None and not is_learnt(encoder)
         self._presenter = Presenter(self.shop)
         self._placements = Placements(
             scenarios or USUAL_SCENARIOS,
