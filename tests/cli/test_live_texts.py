@@ -46,7 +46,7 @@ def test_a_name_that_is_none_is_refused(shop: Path) -> None:
 def test_a_scenario_that_needs_one_gets_what_is_here(
     shop: Path, monkeypatch: pytest.MonkeyPatch, here: bool, name: str
 ) -> None:
-    monkeypatch.setattr(f"{MINILM}.is_quick_here", lambda: here)
+    monkeypatch.setattr(import_module(MINILM), "is_quick_here", lambda: here)
     encoder, _ = opened(shop).live_encoder(needed=True)
     assert encoder is not None
     assert encoder.name == name
@@ -54,14 +54,14 @@ def test_a_scenario_that_needs_one_gets_what_is_here(
 
 def test_minilm_is_not_here_where_its_files_are_not(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASTEMAKER_CACHE", str(shop / "nothing"))
-    monkeypatch.setattr(f"{MINILM}.chosen_backend", lambda: "onnx")
+    monkeypatch.setattr(import_module(MINILM), "chosen_backend", lambda: "onnx")
     assert not import_module(MINILM).is_quick_here()
 
 
 def test_a_served_scenario_finds_what_lies_near_in_the_space_of_texts(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"{MINILM}.is_quick_here", lambda: False)
+    monkeypatch.setattr(import_module(MINILM), "is_quick_here", lambda: False)
     work = opened(shop, NEAR)
     with closing(open_store(shop / "store")) as store:
         engine = work.live_engine(store.for_tenant(Tenant()))
