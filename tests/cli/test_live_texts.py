@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tastemaker.cli.output import Output
-from tastemaker.cli.workspace import Workspace
+from tastemaker.cli.workspace import Workspace, stand_in
 from tastemaker.core.errors import ConfigError
 from tastemaker.core.query import Query, as_events
 from tastemaker.core.tenant import Tenant
@@ -43,13 +43,15 @@ def test_a_name_that_is_none_is_refused(shop: Path) -> None:
 
 
 @pytest.mark.parametrize(("here", "name"), [(True, "minilm"), (False, "tfidf-svd")])
-def test_a_scenario_that_needs_one_gets_what_is_here(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, here: bool, name: str
-) -> None:
-    monkeypatch.setattr(import_module(MINILM), "is_quick_here", lambda: here)
-    encoder, _ = opened(shop).live_encoder(needed=True)
+def test_without_a_name_the_machine_decides(here: bool, name: str) -> None:
+    assert stand_in(here) == name
+
+
+def test_a_scenario_that_needs_one_gets_one(shop: Path) -> None:
+    encoder, why = opened(shop).live_encoder(needed=True)
     assert encoder is not None
-    assert encoder.name == name
+    assert encoder.name in ("minilm", "tfidf-svd")
+    assert why == ""
 
 
 def test_minilm_is_not_here_where_its_files_are_not(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

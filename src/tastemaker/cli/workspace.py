@@ -26,6 +26,15 @@ _LEARNS: Final = "tfidf-svd"
 """The encoder that needs nothing but the catalogue."""
 
 
+def stand_in(quick: bool) -> str:
+    """Return the encoder of a server whose settings name none.
+
+    Args:
+        quick: Whether MiniLM's weights and its quick arithmetic are here.
+    """
+    return DEFAULT_ENCODER if quick else _LEARNS
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The surroundings of one command.
@@ -211,7 +220,7 @@ class Workspace:
                 return make_encoder(_LEARNS), ""
         if not needed:
             return None, "no encoder was named"
-        return make_encoder(DEFAULT_ENCODER if is_quick_here() else _LEARNS), ""
+        return make_encoder(stand_in(is_quick_here())), ""
 
     def named_encoder(self) -> str | Mapping[str, Any] | None:
         """Return the encoder that somebody chose; nothing is fetched for one that nobody asked for."""
