@@ -25,6 +25,9 @@ WITHOUT_WORDS: Final[Mapping[str, Any]] = {**MINI, "prompts": "bare"}
 MEASURED: Final[Mapping[str, Any]] = {**ELMREC, **WITHOUT_WORDS}
 RECENCY: Final[Mapping[str, Any]] = {"name": "recency"}
 SEEDS: Final = (0, 1, 2)
+DIRECT_ALONE: Final = {"direct": 4.0}
+"""For a cell of many vectors: sequential questions cost about four times as much each."""
+
 DIRECT: Final = ("hr@10", "ndcg@10", "hr@5", "ndcg@5", "hr@1")
 
 DIFFERS: Final = (
@@ -113,12 +116,13 @@ SPORTS: Final = cell("sports", settings.SPORTS, "The main rows on other data.", 
 VECTORS: Final = Cell(
     name="beauty-vectors",
     setting=settings.BEAUTY,
-    shows="Which vectors of ids, frozen and trained; `svd` has the same neighbourhoods without the noise of a sketch.",
+    shows="Which vectors of ids, frozen and trained, where the direct task is learnt alone; `svd` has the same "
+    "neighbourhoods without the noise of a sketch.",
     models={
         **BESIDE,
         **{
             f"direct-{name}{'' if mode == 'frozen' else f'-{mode}'}": elmrec(
-                {**kind, "mode": mode}, asks="direct", **WITHOUT_WORDS
+                {**kind, "mode": mode}, asks="direct", tasks=DIRECT_ALONE, **WITHOUT_WORDS
             )
             for name, kind, modes in (
                 ("per-id", {"kind": "per-id"}, ("frozen", "trained")),
