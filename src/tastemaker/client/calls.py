@@ -126,18 +126,9 @@ def send_event(
     event_id: str | None = None,
 ) -> Call[answers.EventsResult]:
     """Keep an event; when this returns, the next answer goes by it. Under one ``event_id`` it counts once."""
-    sent = given(
-        user_id=user_id,
-        item_id=item_id,
-        event=event,
-        timestamp=timestamp,
-        weight=weight,
-        rating=rating,
-        session_id=session_id,
-        recommendation_id=recommendation_id,
-        context=context,
-    )
-    return Call("POST", "/v1/events", body=_named(sent, event_id))
+    what = given(user_id=user_id, item_id=item_id, event=event, timestamp=timestamp, weight=weight, rating=rating)
+    where = given(session_id=session_id, recommendation_id=recommendation_id, context=context)
+    return Call("POST", "/v1/events", body=_named(what | where, event_id))
 
 
 def _named(event: Mapping[str, Any], event_id: str | None = None) -> dict[str, Any]:
@@ -164,17 +155,10 @@ def feedback(
     event_id: str | None = None,
 ) -> Call[answers.EventResult]:
     """Keep what a person did with an item of a list that was shown to them."""
-    sent = given(
-        item_id=item_id,
-        event=event,
-        user_id=user_id,
-        timestamp=timestamp,
-        weight=weight,
-        rating=rating,
-        session_id=session_id,
-        context=context,
-    )
-    return Call("POST", f"{at('recommendations', recommendation_id)}/feedback", body=_named(sent, event_id))
+    what = given(user_id=user_id, item_id=item_id, event=event, timestamp=timestamp, weight=weight, rating=rating)
+    where = given(session_id=session_id, context=context)
+    path = f"{at('recommendations', recommendation_id)}/feedback"
+    return Call("POST", path, body=_named(what | where, event_id))
 
 
 def search(text: str, k: int = 10, *, by: str = "both") -> Call[answers.Hits]:

@@ -8,32 +8,38 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, TypeVar
 
 from tastemaker.core.errors import ConfigError, nearest
 
-
-class Placed(Protocol):
-    """What is known of one of ours before it is imported: ``module:class``, and what may stand after a colon."""
-
-    @property
-    def place(self) -> str:
-        """``module:class``."""
-        ...
-
-    @property
-    def argument(self) -> str:
-        """The argument that stands after a colon, as in ``whitened:minilm``; empty where there is none."""
-        ...
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Kind:
+class Entry:
+    """What is known of one of ours before it is imported.
+
+    Attributes:
+        place: ``module:class``.
+        about: What it is, in a few words.
+        needs: What has to be installed or fetched first; empty where nothing is.
+        argument: The argument that stands after a colon, as in ``whitened:minilm``; empty where there is none.
+    """
+
+    place: str
+    about: str
+    needs: str = ""
+    argument: str = ""
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
     """What all of one kind share.
 
     Attributes:
         noun: What one is called, such as ``encoder``.
         one: The same with its article.
+        method: What each of them can do, by which one is known.
         group: The group of entry points.
         ours: Those that are shipped, by name.
         plugin_argument: What stands after the colon of one from another package; empty if nothing may.
@@ -42,8 +48,9 @@ class Kind:
 
     noun: str
     one: str
+    method: str
     group: str
-    ours: Mapping[str, Placed]
+    ours: Mapping[str, Entry]
     plugin_argument: str
     example: str
 
@@ -54,7 +61,7 @@ class Kind:
     def _plugins(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.group)}
 
-    def find(self, name: str) -> Callable[..., Any]:
+    def find(self, name: str) -> Callable[..., T]:
         """Return what makes the one of a name; this imports it.
 
         Raises:
@@ -62,20 +69,32 @@ class Kind:
         """
         if name in self.ours:
             module, _, attribute = self.ours[name].place.partition(":")
-            ours: Callable[..., Any] = getattr(import_module(module), attribute)
+            ours: Callable[..., T] = getattr(import_module(module), attribute)
             return ours
         plugins = self._plugins()
         if name in plugins:
-            theirs: Callable[..., Any] = plugins[name].load()
+            theirs: Callable[..., T] = plugins[name].load()
             return theirs
         raise ConfigError(f"there is no {self.noun} '{name}'", remedy=nearest(name, [*self.ours, *plugins]))
 
-    def arguments(self, spec: Any) -> dict[str, Any]:
-        """Return a spec as a mapping that has a ``name``.
+    def make(self, spec: str | Mapping[str, Any] | T, find: Callable[[str], Callable[..., T]]) -> T:
+        """Return the one that a spec names, or the one that it is.
+
+        Args:
+            spec: A name; a name, a colon and its argument; a mapping of ``name`` and arguments, or the same as JSON.
+            find: Returns what makes the one of a name.
 
         Raises:
-            ConfigError: It is none.
+            ConfigError: There is none of that name, or it has no such argument.
+            MissingExtraError: It needs a library that is not installed.
         """
+        if not isinstance(spec, str | Mapping) and callable(getattr(spec, self.method, None)):
+            return spec
+        arguments = self._arguments(spec)
+        name = arguments.pop("name")
+        return self._made(name, find(name), arguments)
+
+    def _arguments(self, spec: Any) -> dict[str, Any]:
         if isinstance(spec, str):
             spec = self._of_text(spec.strip())
         if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
@@ -104,13 +123,7 @@ class Kind:
             )
         return {"name": name, argument: rest}
 
-    def made(self, name: str, made: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-        """Call what makes one with its arguments.
-
-        Raises:
-            ConfigError: It has no such argument, or the argument is of another type.
-            MissingExtraError: It needs a library that is not installed.
-        """
+    def _made(self, name: str, made: Callable[..., T], arguments: Mapping[str, Any]) -> T:
         known = inspect.signature(made).parameters
         for given, value in arguments.items():
             if given not in known:

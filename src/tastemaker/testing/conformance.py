@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from tastemaker.data.labelled import labels_of, ratings_of
 from tastemaker.data.split import global_time
 from tastemaker.data.splits.events import split_events
 from tastemaker.models.base import DenseRecommender
+from tastemaker.testing.rules import refused, require
 from tastemaker.testing.worlds import checkerboard, small_shop
 
 Factory = Callable[[], Recommender]
@@ -37,19 +39,6 @@ def check_recommender(make: Factory) -> None:
         rule(make)
 
 
-def _require(holds: object, rule: str) -> None:
-    if not holds:
-        raise AssertionError(rule)
-
-
-def _refused(call: Callable[[], object], error: type[Exception], rule: str) -> None:
-    try:
-        call()
-    except error:
-        return
-    raise AssertionError(rule)
-
-
 def _history(data: Dataset, place: int = 0) -> list[str]:
     return data.history(data.sequences.user_ids[place])[:5]
 
@@ -57,10 +46,10 @@ def _history(data: Dataset, place: int = 0) -> list[str]:
 def keeps_the_protocol(make: Factory) -> None:
     """It has every method, says no before `fit`, and `fit` returns itself."""
     model = make()
-    _refused(lambda: model.recommend(history=["i001"]), NotFittedError, "an unfitted model raises NotFittedError")
-    _refused(lambda: model.save(Path(tempfile.gettempdir()) / "never"), NotFittedError, "it cannot be saved either")
-    _require(model.fit(small_shop()) is model, "fit returns the model itself")
-    _require(isinstance(model, Recommender), "every member of the Recommender protocol exists")
+    refused(lambda: model.recommend(history=["i001"]), NotFittedError, "an unfitted model raises NotFittedError")
+    refused(lambda: model.save(Path(tempfile.gettempdir()) / "never"), NotFittedError, "it cannot be saved either")
+    require(model.fit(small_shop()) is model, "fit returns the model itself")
+    require(isinstance(model, Recommender), "every member of the Recommender protocol exists")
 
 
 def answers_are_valid(make: Factory) -> None:
@@ -71,35 +60,35 @@ def answers_are_valid(make: Factory) -> None:
     for k in (1, 5, 1_000_000):
         answer = model.recommend(history=history, k=k)
         items = answer.items()
-        _require(0 < len(items) <= k, f"k={k} gives between 1 and k items")
-        _require(len(set(items)) == len(items), "items are distinct")
-        _require(all(item in data.catalogue for item in items), "items are in the catalogue")
-        _require(not set(items) & set(history), "items of the history are left out")
-        _require((np.diff(answer.scores()) <= 0).all(), "scores do not increase")
-        _require(np.isfinite(answer.scores()).all(), "scores are finite")
+        require(0 < len(items) <= k, f"k={k} gives between 1 and k items")
+        require(len(set(items)) == len(items), "items are distinct")
+        require(all(item in data.catalogue for item in items), "items are in the catalogue")
+        require(not set(items) & set(history), "items of the history are left out")
+        require((np.diff(answer.scores()) <= 0).all(), "scores do not increase")
+        require(np.isfinite(answer.scores()).all(), "scores are finite")
     kept = model.recommend(history=history, k=1_000_000, exclude_seen=False).items()
-    _require(set(history) <= set(kept), "exclude_seen=False brings the history back")
+    require(set(history) <= set(kept), "exclude_seen=False brings the history back")
 
 
 def refuses_nonsense(make: Factory) -> None:
     """k below 1, one string for a list, and an unknown item to explain are errors of ours."""
     model = make().fit(small_shop())
     for k in (0, -1):
-        _refused(lambda k=k: model.recommend(history=["i001"], k=k), QueryError, f"k={k} is a QueryError")  # type: ignore[misc]
-    _refused(lambda: model.recommend(history="i001"), QueryError, "a history in one string is a QueryError")
-    _refused(lambda: model.explain(Query(history=()), "nowhere"), UnknownItemError, "explaining an unknown item")
+        refused(partial(model.recommend, history=["i001"], k=k), QueryError, f"k={k} is a QueryError")
+    refused(lambda: model.recommend(history="i001"), QueryError, "a history in one string is a QueryError")
+    refused(lambda: model.explain(Query(history=()), "nowhere"), UnknownItemError, "explaining an unknown item")
 
 
 def strangers_are_served(make: Factory) -> None:
     """Empty histories, unknown items and unknown people get an answer."""
     data = small_shop()
     model = make().fit(data)
-    _require(model.recommend(history=[], k=5).items(), "an empty history is answered")
-    _require(model.recommend(history=["nowhere", "never"], k=5).items(), "a history of unknown items is answered")
+    require(model.recommend(history=[], k=5).items(), "an empty history is answered")
+    require(model.recommend(history=["nowhere", "never"], k=5).items(), "a history of unknown items is answered")
     mixed = model.recommend(history=["nowhere", *_history(data)], k=5).items()
-    _require(mixed == model.recommend(history=_history(data), k=5).items(), "unknown items are passed over")
+    require(mixed == model.recommend(history=_history(data), k=5).items(), "unknown items are passed over")
     answer = model.recommend(Query(user_id="a stranger", history=(), k=5))
-    _require(answer.items(), "an unknown person is answered")
+    require(answer.items(), "an unknown person is answered")
 
 
 def respects_allowed(make: Factory) -> None:
@@ -109,11 +98,11 @@ def respects_allowed(make: Factory) -> None:
     history = _history(data)
     allowed = [item for item in data.items.ids if item not in history][:7]
     answer = model.recommend(history=history, k=5, allowed=allowed)
-    _require(len(answer) == 5 and set(answer.items()) <= set(allowed), "allowed goes into the search, with refill")
+    require(len(answer) == 5 and set(answer.items()) <= set(allowed), "allowed goes into the search, with refill")
     same = model.recommend(Query(history=tuple(map(Event, history)), candidates=frozenset(allowed), k=5))
-    _require(same.items() == answer.items(), "candidates of a query are the same as allowed")
-    _require(len(model.recommend(history=history, allowed=[])) == 0, "nothing allowed gives nothing")
-    _require(len(model.recommend(history=history, allowed=["nowhere"])) == 0, "unknown allowed items give nothing")
+    require(same.items() == answer.items(), "candidates of a query are the same as allowed")
+    require(len(model.recommend(history=history, allowed=[])) == 0, "nothing allowed gives nothing")
+    require(len(model.recommend(history=history, allowed=["nowhere"])) == 0, "unknown allowed items give nothing")
 
 
 def dislikes_are_kept_out(make: Factory) -> None:
@@ -122,7 +111,7 @@ def dislikes_are_kept_out(make: Factory) -> None:
     model = make().fit(data)
     first = model.recommend(history=_history(data), k=1).items()[0]
     query = Query(history=tuple(map(Event, _history(data))), disliked=(first,), k=1_000_000, exclude_seen=False)
-    _require(first not in model.recommend(query).items(), "a disliked item is not recommended")
+    require(first not in model.recommend(query).items(), "a disliked item is not recommended")
 
 
 def batch_equals_single(make: Factory) -> None:
@@ -133,8 +122,8 @@ def batch_equals_single(make: Factory) -> None:
     batch = model.recommend([Query(history=tuple(map(Event, history)), k=6) for history in histories])
     for place, history in enumerate(histories):
         alone = model.recommend(history=history, k=6)
-        _require(batch.items(place) == alone.items(), "a batch recommends what single queries do")
-        _require(np.allclose(batch.scores(place), alone.scores(), atol=1e-5), "and with the same scores")
+        require(batch.items(place) == alone.items(), "a batch recommends what single queries do")
+        require(np.allclose(batch.scores(place), alone.scores(), atol=1e-5), "and with the same scores")
 
 
 def scores_agree(make: Factory) -> None:
@@ -145,19 +134,19 @@ def scores_agree(make: Factory) -> None:
     batch = QueryBatch.of([query])
     answer = model.recommend(query)
     chosen = model.score_candidates(batch, [*answer.items(), "nowhere"])
-    _require(chosen.shape == (1, 6), "score_candidates gives [q, c]")
-    _require(np.allclose(chosen[0, :5], answer.scores(), atol=1e-5), "candidates score as in the list")
-    _require(chosen[0, 5] == -np.inf, "an unknown candidate scores -inf")
+    require(chosen.shape == (1, 6), "score_candidates gives [q, c]")
+    require(np.allclose(chosen[0, :5], answer.scores(), atol=1e-5), "candidates score as in the list")
+    require(chosen[0, 5] == -np.inf, "an unknown candidate scores -inf")
     if model.capabilities.dense:
         whole = model.score(batch)
-        _require(whole.shape == (1, len(model.item_ids)), "score gives [q, n]")
-        _require(whole.dtype == np.float32, "scores are float32")
+        require(whole.shape == (1, len(model.item_ids)), "score gives [q, n]")
+        require(whole.dtype == np.float32, "scores are float32")
     for item, score in zip(answer.items(), answer.scores(), strict=True):
         parts = model.explain(query, item)
-        _require(np.isclose(parts.score, score, rtol=1e-3, atol=1e-5), "explain gives the score of the list")
+        require(np.isclose(parts.score, score, rtol=1e-3, atol=1e-5), "explain gives the score of the list")
         if parts.additive:
             total = sum(part.amount for part in parts.parts)
-            _require(np.isclose(total, parts.score, rtol=1e-3, atol=1e-5), "the parts sum to the score")
+            require(np.isclose(total, parts.score, rtol=1e-3, atol=1e-5), "the parts sum to the score")
 
 
 def survives_a_round_trip(make: Factory) -> None:
@@ -171,9 +160,9 @@ def survives_a_round_trip(make: Factory) -> None:
         again.save(Path(folder) / "model")
         again = type(model).load(Path(folder) / "model")
     before, after = model.recommend(history=history, k=9), again.recommend(history=history, k=9)
-    _require(before.items() == after.items(), "a loaded model recommends the same")
-    _require(np.allclose(before.scores(), after.scores(), atol=1e-6), "with the same scores")
-    _require(list(model.item_ids) == list(again.item_ids), "a loaded model keeps its numbers")
+    require(before.items() == after.items(), "a loaded model recommends the same")
+    require(np.allclose(before.scores(), after.scores(), atol=1e-6), "with the same scores")
+    require(list(model.item_ids) == list(again.item_ids), "a loaded model keeps its numbers")
 
 
 def is_repeatable(make: Factory) -> None:
@@ -183,10 +172,10 @@ def is_repeatable(make: Factory) -> None:
     first, second = make().fit(split.train, split.valid), make().fit(split.train, split.valid)
     history = _history(data)
     answers = [model.recommend(history=history, k=9).items() for model in (first, second)]
-    _require(answers[0] == answers[1], "the same seed gives the same model")
+    require(answers[0] == answers[1], "the same seed gives the same model")
     other = small_shop(seed=7)
     again = first.fit(other).recommend(history=history, k=9).items()
-    _require(again == make().fit(other).recommend(history=history, k=9).items(), "fit starts afresh")
+    require(again == make().fit(other).recommend(history=history, k=9).items(), "fit starts afresh")
 
 
 def learns_the_checkerboard(make: Factory) -> None:
@@ -204,7 +193,7 @@ def learns_the_checkerboard(make: Factory) -> None:
     people = list(data.sequences.user_ids)
     answer = model.recommend(data.histories(people), k=1)
     for place, person in enumerate(people):
-        _require(answer.items(place) == [f"i{person[1:]}"], "the checkerboard holds")
+        require(answer.items(place) == [f"i{person[1:]}"], "the checkerboard holds")
 
 
 def predicts_what_people_say(make: Factory) -> None:
@@ -217,15 +206,15 @@ def predicts_what_people_say(make: Factory) -> None:
     if not isinstance(model, Predictor):
         raise AssertionError("a model of ratings or probabilities has the method predict")
     found = model.predict(split.test.unanswered(), split.test.context)
-    _require(found.shape == split.test.answers.shape, "predict gives one number for each target")
-    _require(np.isfinite(found).all(), "predictions are numbers")
+    require(found.shape == split.test.answers.shape, "predict gives one number for each target")
+    require(np.isfinite(found).all(), "predictions are numbers")
     if kind == "probability":
-        _require((found >= 0).all() and (found <= 1).all(), "probabilities lie between 0 and 1")
+        require((found >= 0).all() and (found <= 1).all(), "probabilities lie between 0 and 1")
     learnt = ratings_of(split.train) if kind == "rating" else labels_of(split.train)
     off, average = ((guess - split.test.answers) ** 2 for guess in (found, np.full(len(found), np.nanmean(learnt))))
-    _require(off.mean() < average.mean(), "predictions are nearer to the answers than the average is")
+    require(off.mean() < average.mean(), "predictions are nearer to the answers than the average is")
     again = model.predict(split.test.unanswered(), split.test.context)
-    _require((found == again).all(), "the same question gets the same prediction")
+    require((found == again).all(), "the same question gets the same prediction")
 
 
 def takes_in_new_items(make: Factory) -> None:
@@ -240,25 +229,25 @@ def takes_in_new_items(make: Factory) -> None:
     twin = model.twin() if isinstance(model, DenseRecommender) else None
     if twin is not None:
         twin.extend(items=Catalogue(new))
-        _require("new" in twin.item_ids and list(model.item_ids) == known, "only the twin that is extended grows")
-        _require(before.items() == model.recommend(history=history, k=5).items(), "its twin leaves a model as it was")
+        require("new" in twin.item_ids and list(model.item_ids) == known, "only the twin that is extended grows")
+        require(before.items() == model.recommend(history=history, k=5).items(), "its twin leaves a model as it was")
     model.extend(items=Catalogue(new))
     if twin is not None:
         learnt = twin.recommend(history=history, k=5).items() == model.recommend(history=history, k=5).items()
-        _require(learnt, "a twin learns of new items as the model itself does")
-    _require(list(model.item_ids)[: len(known)] == known, "known items keep their numbers")
-    _require("new" in model.item_ids, "the new item is known")
+        require(learnt, "a twin learns of new items as the model itself does")
+    require(list(model.item_ids)[: len(known)] == known, "known items keep their numbers")
+    require("new" in model.item_ids, "the new item is known")
     after = model.recommend(history=history, k=5, allowed=known)
-    _require(before.items() == after.items(), "what was known is recommended as before")
+    require(before.items() == after.items(), "what was known is recommended as before")
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")
         again = type(model).load(Path(folder) / "model")
-    _require("new" in again.item_ids, "new items survive a round trip")
+    require("new" in again.item_ids, "new items survive a round trip")
     if model.capabilities.cold_items:
         queries = QueryBatch.of([Query(history=tuple(map(Event, history)))])
         told, untold = again.score_candidates(queries, ["new", "blank"])[0]
         said = np.isfinite(told) and abs(told - untold) > 1e-6
-        _require(said, "a cold item is scored by what is known of it where that is claimed")
+        require(said, "a cold item is scored by what is known of it where that is claimed")
 
 
 def takes_in_new_events(make: Factory) -> None:
@@ -269,7 +258,7 @@ def takes_in_new_events(make: Factory) -> None:
         return
     later = small_shop(users=5, seed=9)
     model.extend(interactions=later)
-    _require(model.recommend(history=_history(data), k=5).items(), "an extended model answers")
+    require(model.recommend(history=_history(data), k=5).items(), "an extended model answers")
 
 
 RULES: Final[tuple[Callable[[Factory], None], ...]] = (

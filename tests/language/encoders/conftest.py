@@ -7,11 +7,16 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
-from tests.language.encoders.embeddings_server import Answerer, EmbeddingsServer
+from tests.language.encoders.embeddings import embeddings
+from tests.language.model_server import Answerer, Asked, ModelServer, Said
 
 from tastemaker.language.encoders import postman
 
-Serve = Callable[..., EmbeddingsServer]
+Serve = Callable[..., ModelServer]
+
+
+def right(asked: Asked, before: int) -> Said:
+    return Said(embeddings(asked.texts))
 
 
 @pytest.fixture
@@ -19,8 +24,8 @@ def serve() -> Iterator[Serve]:
     """Start a server; it is stopped after the test."""
     with ExitStack() as stack:
 
-        def start(answer: Answerer | None = None) -> EmbeddingsServer:
-            return stack.enter_context(EmbeddingsServer(answer).running())
+        def start(answer: Answerer | None = None) -> ModelServer:
+            return stack.enter_context(ModelServer(answer or right).running())
 
         yield start
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.language.encoders.conftest import Serve
-from tests.language.encoders.embeddings_server import DIM, Asked, Said, embeddings, expected
+from tests.language.encoders.embeddings import DIM, embeddings, expected
+from tests.language.model_server import Asked, Said
 
 from tastemaker.core.errors import ConfigError, ServiceError
 from tastemaker.language.encoders import encode_cached, make_encoder, restored_encoder, store_encoder
@@ -57,7 +58,7 @@ def test_vectors_have_length_1_and_the_order_of_the_texts(serve: Serve) -> None:
     many = [f"text {number}" for number in range(9)]
     np.testing.assert_allclose(encoder.encode(many), expected(many), atol=1e-6)
     assert encoder.dim == DIM
-    assert all(len(asked.texts) <= 2 and asked.model == "m" for asked in server.asked)
+    assert all(len(asked.texts) <= 2 and asked.body["model"] == "m" for asked in server.asked)
     assert server.asked[0].path == "/v1/embeddings"
 
 

@@ -14,7 +14,7 @@ from tastemaker.language.encoders.tfidf_svd import TfidfSvd
 from tastemaker.language.encoders.whitened import Whitened, covariance_of
 from tastemaker.language.tfidf import Tfidf, words
 
-WORDS = "sea garden song novel quiet loud train night city river winter letter".split()  # noqa: SIM905
+WORDS = ["sea", "garden", "song", "novel", "quiet", "loud", "train", "night", "city", "river", "winter", "letter"]
 
 
 def corpus(n: int, seed: int = 0) -> list[str]:

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 import pytest
-from tests.language.generators.chat_server import Answerer, ChatServer, Said
+from tests.language.model_server import Answerer, ModelServer, Said
 
 from tastemaker.language.generators import connection
 
-Serve: TypeAlias = Callable[..., ChatServer]
+Serve: TypeAlias = Callable[..., ModelServer]
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def serve() -> Iterator[Serve]:
     """Start a server that answers one request after another, the last answer again and again, or by a function."""
     with ExitStack() as stack:
 
-        def start(*said: Any, by: Answerer | None = None) -> ChatServer:
+        def start(*said: Any, by: Answerer | None = None) -> ModelServer:
             answers = [each if isinstance(each, Said) else Said(each) for each in said]
             answer = by or (lambda _, before: answers[min(before, len(answers) - 1)])
-            return stack.enter_context(ChatServer(answer).running())
+            return stack.enter_context(ModelServer(answer).running())
 
         yield start
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.language.generators.chat_server import Asked, Said, Stream, events, reply, tokens
+from tests.language.generators.chats import events, reply, tokens
 from tests.language.generators.conftest import Serve
+from tests.language.model_server import Asked, Said, Stream
 
 from tastemaker.core.errors import (
     ConfigError,

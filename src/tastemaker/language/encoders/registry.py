@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from tastemaker.core.encoder import Encoder, LearntEncoder
 from tastemaker.core.run import Run
-from tastemaker.language.named import Kind
+from tastemaker.language.named import Entry, Kind
 
 EncoderSpec: TypeAlias = str | Mapping[str, Any] | Encoder
 """What names an encoder: ``"tfidf-svd"``, ``"whitened:minilm"``, ``{"name": "random", "dim": 64}``, or one itself."""
@@ -18,78 +18,71 @@ DEFAULT_ENCODER: Final = "minilm"
 
 
 @dataclass(frozen=True)
-class Entry:
+class EncoderEntry(Entry):
     """What is known of an encoder before it is imported.
 
     Attributes:
-        place: ``module:class``.
-        about: What it is, in a few words.
         dim: How long its vectors are, in words.
         licence: Of what it brings along.
-        needs: What has to be installed or fetched first; empty where nothing is.
-        argument: The argument that stands after a colon, as in ``whitened:minilm``; empty where there is none.
     """
 
-    place: str
-    about: str
-    dim: str
+    dim: str = ""
     licence: str = "ours"
-    needs: str = ""
-    argument: str = ""
 
 
 _HERE: Final = "tastemaker.language.encoders"
 
-ENCODERS: Final[Mapping[str, Entry]] = {
-    "minilm": Entry(
+ENCODERS: Final[Mapping[str, EncoderEntry]] = {
+    "minilm": EncoderEntry(
         "tastemaker.language.minilm:MiniLM",
         "all-MiniLM-L6-v2, a small transformer, without torch",
-        "384",
-        "Apache-2.0",
         "a download of 80 MB",
+        dim="384",
+        licence="Apache-2.0",
     ),
-    "static": Entry(
+    "static": EncoderEntry(
         "tastemaker.language.static:StaticVectors",
         "the mean of token vectors: of a table (model2vec), or distilled from MiniLM",
-        "256, or the table's",
-        "Apache-2.0, or the table's",
+        dim="256, or the table's",
+        licence="Apache-2.0, or the table's",
     ),
-    "tfidf-svd": Entry(f"{_HERE}.tfidf_svd:TfidfSvd", "TF-IDF cut to its main directions; learns", "256"),
-    "sentence-transformers": Entry(
+    "tfidf-svd": EncoderEntry(f"{_HERE}.tfidf_svd:TfidfSvd", "TF-IDF cut to its main directions; learns", dim="256"),
+    "sentence-transformers": EncoderEntry(
         f"{_HERE}.sentence_transformers:SentenceTransformers",
         "any model of that library",
-        "the model's",
-        "the model's",
         "pip install sentence-transformers",
         "model",
+        dim="the model's",
+        licence="the model's",
     ),
-    "endpoint": Entry(
+    "endpoint": EncoderEntry(
         f"{_HERE}.endpoint:Endpoint",
         "a server with OpenAI's /v1/embeddings",
-        "the model's",
-        "the model's",
         "an address",
+        dim="the model's",
+        licence="the model's",
     ),
-    "whitened": Entry(
+    "whitened": EncoderEntry(
         f"{_HERE}.whitened:Whitened",
         "another, its directions made equal; learns",
-        "the other's",
         argument="of",
+        dim="the other's",
     ),
-    "random": Entry(f"{_HERE}.controls:RandomVectors", "control: vectors that say nothing", "384"),
-    "shuffled": Entry(
+    "random": EncoderEntry(f"{_HERE}.controls:RandomVectors", "control: vectors that say nothing", dim="384"),
+    "shuffled": EncoderEntry(
         f"{_HERE}.controls:Shuffled",
         "control: another, its texts exchanged; learns",
-        "the other's",
         argument="of",
+        dim="the other's",
     ),
 }
 """Every encoder that is shipped, by name; none is imported before it is made."""
 
 
-_KIND: Final = Kind(
+_KIND: Final = Kind[Encoder](
     "encoder",
     "an encoder",
+    "encode",
     "tastemaker.encoders",
     ENCODERS,
     "of",
@@ -110,8 +103,7 @@ def encoder_class(name: str) -> Callable[..., Encoder]:
     Raises:
         ConfigError: There is no encoder of that name.
     """
-    found: Callable[..., Encoder] = _KIND.find(name)
-    return found
+    return _KIND.find(name)
 
 
 def make_encoder(spec: EncoderSpec) -> Encoder:
@@ -126,12 +118,7 @@ def make_encoder(spec: EncoderSpec) -> Encoder:
         ConfigError: There is no such encoder, or it has no such argument.
         MissingExtraError: It needs a library that is not installed.
     """
-    if not isinstance(spec, str | Mapping) and callable(getattr(spec, "encode", None)):
-        return spec
-    arguments = _KIND.arguments(spec)
-    name = arguments.pop("name")
-    made: Encoder = _KIND.made(name, encoder_class(name), arguments)
-    return made
+    return _KIND.make(spec, encoder_class)
 
 
 def is_learnt(encoder: Encoder) -> TypeGuard[LearntEncoder]:

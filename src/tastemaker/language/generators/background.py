@@ -74,7 +74,7 @@ async def _pump(source: AsyncIterator[T], put: Callable[[Any], None]) -> None:
     try:
         async for piece in source:
             put(piece)
-    except Exception as error:
+    except Exception as error:  # any kind: it is raised again where the pieces are awaited
         put(_Failure(error))
     else:
         put(_END)

@@ -143,6 +143,11 @@ def check_deadline(deadline: float | None) -> None:
         raise DeadlineExceededError("the time for the reply has passed", remedy="Grant more time, or ask for less.")
 
 
+def sound(text: str) -> str:
+    """Return a text that UTF-8 can hold: a question mark stands for half a surrogate."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in messages]
 

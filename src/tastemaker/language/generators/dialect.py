@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from tastemaker.core.generator import Message, Sampling, Schema
+from tastemaker.language.generators.calls import sound
 from tastemaker.language.generators.connection import Refused
 from tastemaker.language.generators.schemas import in_words
 
@@ -59,7 +60,7 @@ class Manner:
         self, model: str, messages: Sequence[Message], sampling: Sampling, schema: Schema | None = None
     ) -> dict[str, Any]:
         """Return a request as JSON values."""
-        told = [{"role": message.role, "content": _sound(message.content)} for message in messages]
+        told = [{"role": message.role, "content": sound(message.content)} for message in messages]
         body: dict[str, Any] = {
             "model": model,
             "messages": told,
@@ -108,11 +109,6 @@ class Manner:
         if tokens:
             return replace(self, top=_FEWER[self.top])
         return replace(self, without=self.without | {"stream_options"}) if "stream_options" in body else None
-
-
-def _sound(text: str) -> str:
-    """Return a text that UTF-8 can hold."""
-    return text.encode("utf-8", "replace").decode()
 
 
 class Dialect:

@@ -11,7 +11,8 @@ from tastemaker.core.errors import ConfigError, GenerationError, PromptTooLongEr
 from tastemaker.core.generator import Choice, Message, Reply, Sampling, Schema, Usage
 from tastemaker.language.encoders.identity import fingerprint_of
 from tastemaker.language.generators.background import apieces, arun, pieces, run
-from tastemaker.language.generators.calls import Call, check_deadline
+from tastemaker.language.generators.base import BaseGenerator
+from tastemaker.language.generators.calls import Call, Result, check_deadline
 from tastemaker.language.generators.choices import choice_among
 from tastemaker.language.generators.connection import DONE, Connection, Refused
 from tastemaker.language.generators.dialect import Dialect, Manner, is_too_long
@@ -28,7 +29,7 @@ _FIRST_TOKEN: Final = Sampling(temperature=1.0, max_tokens=1)
 """Some servers divide log-probabilities by the temperature before they tell them."""
 
 
-class Endpoint:
+class Endpoint(BaseGenerator):
     """The replies that a server gives.
 
     What fails in passing (no connection, no answer in time, "too many requests", the server's own errors) is tried
@@ -93,71 +94,20 @@ class Endpoint:
         """Return an estimate that is sooner too high than too low: the server's own tokens are not known."""
         return estimated_tokens(text)
 
-    def generate(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Schema | None = None,
-        sampling: Sampling | None = None,
-        deadline: float | None = None,
-    ) -> Reply:
-        """See `Generator.generate`."""
-        return run(self._generate(Call.to_generate(messages, schema, sampling, deadline)))
+    def _make(self, call: Call) -> Result:
+        return run(self._answer(call))
 
-    async def agenerate(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Schema | None = None,
-        sampling: Sampling | None = None,
-        deadline: float | None = None,
-    ) -> Reply:
-        """See `Generator.agenerate`."""
-        return await arun(self._generate(Call.to_generate(messages, schema, sampling, deadline)))
+    async def _amake(self, call: Call) -> Result:
+        return await arun(self._answer(call))
 
-    def stream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None, deadline: float | None = None
-    ) -> Iterator[str | Reply]:
-        """See `Generator.stream`."""
-        return pieces(self._stream(Call.to_generate(messages, None, sampling, deadline)))
+    def _pieces(self, call: Call) -> Iterator[str | Reply]:
+        return pieces(self._stream(call))
 
-    def astream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None, deadline: float | None = None
-    ) -> AsyncIterator[str | Reply]:
-        """See `Generator.astream`."""
-        return apieces(self._stream(Call.to_generate(messages, None, sampling, deadline)))
+    def _apieces(self, call: Call) -> AsyncIterator[str | Reply]:
+        return apieces(self._stream(call))
 
-    def choose(
-        self,
-        messages: Sequence[Message],
-        options: Sequence[str],
-        *,
-        prior: Sequence[Message] | None = None,
-        by_length: bool = False,
-        deadline: float | None = None,
-    ) -> Choice:
-        """Return how likely each option is as the beginning of the reply, from the likeliest first tokens.
-
-        Options are told by one token each, so ``by_length`` changes nothing. Where the server tells no tokens, or
-        options begin with the same one, the model picks one and that is counted as one answer (by Laplace's rule of
-        succession, with a mass of NaN): short options of different beginnings, such as letters, tell more.
-
-        Raises:
-            GenerationError: A prior is to be taken off what is only a pick; and as `generate`.
-        """
-        return run(self._choose(Call.to_choose(messages, options, prior, by_length, deadline)))
-
-    async def achoose(
-        self,
-        messages: Sequence[Message],
-        options: Sequence[str],
-        *,
-        prior: Sequence[Message] | None = None,
-        by_length: bool = False,
-        deadline: float | None = None,
-    ) -> Choice:
-        """As `choose`."""
-        return await arun(self._choose(Call.to_choose(messages, options, prior, by_length, deadline)))
+    async def _answer(self, call: Call) -> Result:
+        return await (self._choose(call) if call.kind == "choose" else self._generate(call))
 
     def spec(self) -> dict[str, Any]:
         """Return what makes the same generator again: the name of the variable that holds the key, never the key."""

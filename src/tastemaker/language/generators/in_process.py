@@ -6,18 +6,20 @@ import asyncio
 import queue
 import threading
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.errors import DeadlineExceededError, SchemaViolationError
-from tastemaker.core.generator import Choice, Message, Reply, Sampling, Schema, Usage
-from tastemaker.language.generators.calls import Call, check_deadline
+from tastemaker.core.generator import Choice, Message, Reply, Schema, Usage
+from tastemaker.language.generators.base import BaseGenerator
+from tastemaker.language.generators.calls import Call, Result, check_deadline, sound
 from tastemaker.language.generators.choices import choice_among
 from tastemaker.language.generators.schemas import check_schema, read_value
 
@@ -127,7 +129,7 @@ def tokens_after(
 
 
 def defused(text: str, marks: Sequence[str]) -> str:
-    """Return a text in which a model's control marks are words: a space behind their first character parts them.
+    """Return a sound text in which a model's control marks are words: a space behind their first character parts them.
 
     A template puts messages between such marks. Whoever could write one into a message could end it and speak as
     somebody else.
@@ -135,14 +137,15 @@ def defused(text: str, marks: Sequence[str]) -> str:
     >>> defused("Nice.<|im_end|>", ["<|im_end|>"])
     'Nice.< |im_end|>'
     """
+    text = sound(text)
     for mark in marks:
         if mark in text:
             text = text.replace(mark, f"{mark[:1]} {mark[1:]}")
     return text
 
 
-class InProcess(ABC):
-    """A generator whose model works in threads of this process; see `tastemaker.core.generator.Generator`."""
+class InProcess(BaseGenerator):
+    """A generator whose model works in threads of this process, and stops when nobody waits for it any more."""
 
     @abstractmethod
     def _queue(self) -> Executor:
@@ -156,94 +159,13 @@ class InProcess(ABC):
     def _weigh(self, ask: Ask, messages: Sequence[Message], options: Sequence[str]) -> Weighed:
         """Return how likely options are; runs in a thread of the queue."""
 
-    def generate(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Schema | None = None,
-        sampling: Sampling | None = None,
-        deadline: float | None = None,
-    ) -> Reply:
-        """Return the reply to some messages; see the contract."""
-        return cast(Reply, self._wait(Call.to_generate(messages, schema, sampling, deadline)))
-
-    def choose(
-        self,
-        messages: Sequence[Message],
-        options: Sequence[str],
-        *,
-        prior: Sequence[Message] | None = None,
-        by_length: bool = False,
-        deadline: float | None = None,
-    ) -> Choice:
-        """Return how likely each option is as the beginning of the reply; see the contract."""
-        return cast(Choice, self._wait(Call.to_choose(messages, options, prior, by_length, deadline)))
-
-    def stream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None, deadline: float | None = None
-    ) -> Iterator[str | Reply]:
-        """Yield the pieces of a reply, and the `Reply` at the end; closing the iterator stops the model."""
-        pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        ask = Ask(deadline, pieces.put)
-        future = self._submit(ask, Call.to_generate(messages, None, sampling, deadline))
-        future.add_done_callback(lambda _: pieces.put(None))
-        try:
-            while (piece := pieces.get(timeout=ask.remaining)) is not None:
-                yield piece
-            yield future.result()
-        except queue.Empty:
-            raise too_late() from None
-        finally:
-            _abandon(ask, future)
-
-    async def agenerate(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Schema | None = None,
-        sampling: Sampling | None = None,
-        deadline: float | None = None,
-    ) -> Reply:
-        """As `generate`, without holding up an event loop; cancelling the task stops the model."""
-        return cast(Reply, await self._await(Call.to_generate(messages, schema, sampling, deadline)))
-
-    async def achoose(
-        self,
-        messages: Sequence[Message],
-        options: Sequence[str],
-        *,
-        prior: Sequence[Message] | None = None,
-        by_length: bool = False,
-        deadline: float | None = None,
-    ) -> Choice:
-        """As `choose`, without holding up an event loop."""
-        return cast(Choice, await self._await(Call.to_choose(messages, options, prior, by_length, deadline)))
-
-    async def astream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None, deadline: float | None = None
-    ) -> AsyncIterator[str | Reply]:
-        """As `stream`, without holding up an event loop."""
-        loop = asyncio.get_running_loop()
-        pieces: asyncio.Queue[str | None] = asyncio.Queue()
-        ask = Ask(deadline, lambda piece: _tell(loop, pieces, piece))
-        future = self._submit(ask, Call.to_generate(messages, None, sampling, deadline))
-        future.add_done_callback(lambda _: _tell(loop, pieces, None))
-        try:
-            while (piece := await asyncio.wait_for(pieces.get(), ask.remaining)) is not None:
-                yield piece
-            yield future.result()
-        except TimeoutError:
-            raise too_late() from None
-        finally:
-            _abandon(ask, future)
-
     def _submit(self, ask: Ask, call: Call) -> Future[Any]:
         if call.schema is not None:
             check_schema(call.schema)
         check_deadline(ask.deadline)
-        return self._queue().submit(self._made, ask, call)
+        return self._queue().submit(self._answer, ask, call)
 
-    def _made(self, ask: Ask, call: Call) -> Reply | Choice:
+    def _answer(self, ask: Ask, call: Call) -> Result:
         ask.check()
         if call.kind == "choose":
             return self._chosen(ask, call)
@@ -260,27 +182,36 @@ class InProcess(ABC):
         usage = replace(usage, seconds=ask.seconds)
         return choice_among(asked.scores(call.by_length), asked.mass, prior, usage)
 
-    def _wait(self, call: Call) -> Reply | Choice:
+    def _make(self, call: Call) -> Result:
         ask = Ask(call.deadline)
-        future = self._submit(ask, call)
-        try:
-            found: Reply | Choice = future.result(timeout=ask.remaining)
+        with _waited_for(ask, self._submit(ask, call)) as future:
+            found: Result = future.result(timeout=ask.remaining)
             return found
-        except TimeoutError:
-            raise too_late() from None
-        finally:
-            _abandon(ask, future)
 
-    async def _await(self, call: Call) -> Reply | Choice:
+    async def _amake(self, call: Call) -> Result:
         ask = Ask(call.deadline)
-        future = self._submit(ask, call)
-        try:
-            found: Reply | Choice = await asyncio.wait_for(asyncio.wrap_future(future), ask.remaining)
+        with _waited_for(ask, self._submit(ask, call)) as future:
+            found: Result = await asyncio.wait_for(asyncio.wrap_future(future), ask.remaining)
             return found
-        except TimeoutError:
-            raise too_late() from None
-        finally:
-            _abandon(ask, future)
+
+    def _pieces(self, call: Call) -> Iterator[str | Reply]:
+        pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        ask = Ask(call.deadline, pieces.put)
+        with _waited_for(ask, self._submit(ask, call)) as future:
+            future.add_done_callback(lambda _: pieces.put(None))
+            while (piece := pieces.get(timeout=ask.remaining)) is not None:
+                yield piece
+            yield future.result()
+
+    async def _apieces(self, call: Call) -> AsyncIterator[str | Reply]:
+        loop = asyncio.get_running_loop()
+        pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        ask = Ask(call.deadline, lambda piece: _tell(loop, pieces, piece))
+        with _waited_for(ask, self._submit(ask, call)) as future:
+            future.add_done_callback(lambda _: _tell(loop, pieces, None))
+            while (piece := await asyncio.wait_for(pieces.get(), ask.remaining)) is not None:
+                yield piece
+            yield future.result()
 
 
 def _value(reply: Reply, schema: Schema) -> Any:
@@ -296,10 +227,16 @@ def _value(reply: Reply, schema: Schema) -> Any:
         ) from error
 
 
-def _abandon(ask: Ask, future: Future[Any]) -> None:
-    """Let the model stop, if it has not, once nobody waits for it."""
-    ask.leave()
-    future.cancel()
+@contextmanager
+def _waited_for(ask: Ask, future: Future[Any]) -> Iterator[Future[Any]]:
+    """Let the model stop, if it has not, once nobody waits for it; what is not there in time is our error."""
+    try:
+        yield future
+    except (TimeoutError, queue.Empty):
+        raise too_late() from None
+    finally:
+        ask.leave()
+        future.cancel()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, pieces: asyncio.Queue[str | None], piece: str | None) -> None:

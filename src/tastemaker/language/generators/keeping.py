@@ -97,7 +97,7 @@ class Metered(Wrapper):
             took = Usage() if result.cached else priced(result.usage, self.prices)
             if not result.cached:
                 self.ledger.add(took)
-        except Exception as error:
+        except Exception as error:  # of any generator, and raised again: what never reached a model cost nothing
             if not isinstance(error, GenerationError) or isinstance(error, PromptTooLongError):
                 took = Usage()
             raise
@@ -154,7 +154,7 @@ class Traced(Wrapper):
         except GeneratorExit:
             self._write(line | {"seconds": _since(began), "error": "abandoned"})
             raise
-        except Exception as error:
+        except Exception as error:  # of any generator, and raised again: each is traced
             told = {"message": str(error)} if self.trace.texts else {}
             self._write(line | {"seconds": _since(began), "error": type(error).__name__} | told)
             raise

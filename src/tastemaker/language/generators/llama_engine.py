@@ -24,6 +24,7 @@ from tastemaker.core.errors import (
     PromptTooLongError,
     ServiceError,
 )
+from tastemaker.language.generators.calls import sound
 from tastemaker.language.generators.in_process import Ask
 
 _BATCH: Final = 128
@@ -166,6 +167,7 @@ class Engine:
             text: Any text.
             special: Whether control marks in it are what they look like, and the beginning of a prompt is marked.
         """
+        text = sound(text)
         found = self._known.get((text, special))
         if found is None:
             request = {"content": text, "add_special": special, "parse_special": special}
@@ -230,7 +232,7 @@ class _Heard:
     def __call__(self, chunk: Mapping[str, Any]) -> bool:
         try:
             self._take(chunk)
-        except Exception as error:
+        except Exception as error:  # none may pass through llama.cpp's C++; `result` raises it again
             self._error = error
         return self._error is not None or self._ask.over
 

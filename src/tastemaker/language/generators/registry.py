@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from tastemaker.core.generator import Generator
-from tastemaker.language.named import Kind
+from tastemaker.language.named import Entry, Kind
 
 GeneratorSpec: TypeAlias = str | Mapping[str, Any] | Generator
 """What names a generator: ``"llama:MODEL"``, ``{"name": "endpoint", "base_url": ..., "model": ...}``, or one itself."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is known of a generator before it is imported.
-
-    Attributes:
-        place: ``module:class``.
-        about: What it is, in a few words.
-        needs: What has to be installed or fetched first; empty where nothing is.
-        argument: The argument that stands after a colon, as in ``script:FILE``; empty where there is none.
-    """
-
-    place: str
-    about: str
-    needs: str = ""
-    argument: str = ""
 
 
 _HERE: Final = "tastemaker.language.generators"
@@ -50,9 +32,10 @@ GENERATORS: Final[Mapping[str, Entry]] = {
 }
 """Every generator that is shipped, by name; none is imported before it is made."""
 
-_KIND: Final = Kind(
+_KIND: Final = Kind[Generator](
     "generator",
     "a generator",
+    "generate",
     "tastemaker.generators",
     GENERATORS,
     "",
@@ -73,8 +56,7 @@ def generator_class(name: str) -> Callable[..., Generator]:
     Raises:
         ConfigError: There is no generator of that name.
     """
-    found: Callable[..., Generator] = _KIND.find(name)
-    return found
+    return _KIND.find(name)
 
 
 def make_generator(spec: GeneratorSpec) -> Generator:
@@ -88,9 +70,4 @@ def make_generator(spec: GeneratorSpec) -> Generator:
         ConfigError: There is no such generator, or it has no such argument.
         MissingExtraError: It needs a library that is not installed.
     """
-    if not isinstance(spec, str | Mapping) and callable(getattr(spec, "generate", None)):
-        return spec
-    arguments = _KIND.arguments(spec)
-    name = arguments.pop("name")
-    made: Generator = _KIND.made(name, generator_class(name), arguments)
-    return made
+    return _KIND.make(spec, generator_class)

@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Final, TypeAlias, cast
 import numpy as np
 
 from tastemaker.core.errors import ConfigError, DataError, GenerationError, PromptTooLongError
-from tastemaker.core.generator import Choice, Generator, Message, Reply, Sampling, Schema, Usage
+from tastemaker.core.generator import Choice, Generator, Reply, Usage
 from tastemaker.language.encoders.identity import fingerprint_of
+from tastemaker.language.generators.base import BaseGenerator
 from tastemaker.language.generators.calls import Call, Result, check_deadline, plain_result, read_result
 from tastemaker.language.generators.choices import choice_among
 from tastemaker.language.generators.keeping import append_line
@@ -33,10 +34,11 @@ _UNSAID: Final = 1e-6
 _WORDS: Final = re.compile(r"\s*\S+\s*")
 
 
-class Script:
+class Script(BaseGenerator):
     """Says what was written or recorded before; one of the arguments is given.
 
-    Tokens are words. A reply is checked against its schema, and not repaired.
+    Tokens are words, and so are the pieces of a stream. A reply is checked against its schema, and not repaired; a
+    prior changes nothing, but is part of the call. A call that the script has nothing to say to is a `GenerationError`.
 
     Args:
         replies: What is said to one call after another.
@@ -76,75 +78,6 @@ class Script:
         """Return how many words a text has."""
         return len(text.split())
 
-    def generate(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Schema | None = None,
-        sampling: Sampling | None = None,
-        deadline: float | None = None,
-    ) -> Reply:
-        """See `Generator.generate`.
-
-        Raises:
-            GenerationError: The script has nothing to say to this call.
-        """
-        return cast(Reply, self._say(Call.to_generate(messages, schema, sampling, deadline)))
-
-    def stream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None, deadline: float | None = None
-    ) -> Iterator[str | Reply]:
-        """See `Generator.stream`; a piece is a word."""
-        reply = self.generate(messages, sampling=sampling, deadline=deadline)
-        yield from _WORDS.findall(reply.text) or filter(None, [reply.text])
-        yield reply
-
-    def choose(
-        self,
-        messages: Sequence[Message],
-        options: Sequence[str],
-        *,
-        prior: Sequence[Message] | None = None,
-        by_length: bool = False,
-        deadline: float | None = None,
-    ) -> Choice:
-        """See `Generator.choose`; a prior changes nothing, but is part of the call.
-
-        Raises:
-            GenerationError: The script has nothing to say to this call.
-        """
-        return cast(Choice, self._say(Call.to_choose(messages, options, prior, by_length, deadline)))
-
-    async def agenerate(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Schema | None = None,
-        sampling: Sampling | None = None,
-        deadline: float | None = None,
-    ) -> Reply:
-        """As `generate`."""
-        return self.generate(messages, schema=schema, sampling=sampling, deadline=deadline)
-
-    async def astream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None, deadline: float | None = None
-    ) -> AsyncIterator[str | Reply]:
-        """As `stream`."""
-        for piece in self.stream(messages, sampling=sampling, deadline=deadline):
-            yield piece
-
-    async def achoose(
-        self,
-        messages: Sequence[Message],
-        options: Sequence[str],
-        *,
-        prior: Sequence[Message] | None = None,
-        by_length: bool = False,
-        deadline: float | None = None,
-    ) -> Choice:
-        """As `choose`."""
-        return self.choose(messages, options, prior=prior, by_length=by_length, deadline=deadline)
-
     def spec(self) -> dict[str, Any]:
         """Return what makes the same generator again.
 
@@ -160,7 +93,7 @@ class Script:
             )
         return {"name": self.name, "replies": list(self._replies), "context": self.context}
 
-    def _say(self, call: Call) -> Result:
+    def _make(self, call: Call) -> Result:
         check_deadline(call.deadline)
         prompt = sum(self.count_tokens(message.content) for message in call.messages)
         if self.context is not None and prompt > self.context:
@@ -173,6 +106,18 @@ class Script:
         if call.kind == "choose":
             return line if isinstance(line, Choice) else _choice(call.options, line, prompt)
         return self._reply(call, line, prompt)
+
+    async def _amake(self, call: Call) -> Result:
+        return self._make(call)
+
+    def _pieces(self, call: Call) -> Iterator[str | Reply]:
+        reply = cast(Reply, self._make(call))
+        yield from _WORDS.findall(reply.text) or filter(None, [reply.text])
+        yield reply
+
+    async def _apieces(self, call: Call) -> AsyncIterator[str | Reply]:
+        for piece in self._pieces(call):
+            yield piece
 
     def _next(self, call: Call) -> Line:
         with self._lock:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tastemaker.core.errors import ConfigError, MissingExtraError, ModelFormatError
 from tastemaker.core.generator import Sampling
+from tastemaker.language.generators.calls import sound
 from tastemaker.language.generators.in_process import Ask
 
 _PORTION: Final = 128
@@ -63,7 +64,7 @@ class Network:
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens of a text, control marks among them, and nothing added."""
-        return list(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return list(self.tokenizer(sound(text), add_special_tokens=False, verbose=False)["input_ids"])
 
     @property
     def marks(self) -> list[str]:
@@ -202,7 +203,7 @@ def _load(folder: Path, precision: str, device: str) -> tuple[Any, Any]:
         model = library.AutoModelForCausalLM.from_pretrained(
             folder, dtype=getattr(torch, precision), use_safetensors=True, **ours
         )
-    except Exception as error:
+    except Exception as error:  # transformers, tokenizers and safetensors raise what they like about a bad folder
         raise ModelFormatError(
             f"transformers cannot load this model: {' '.join(str(error).split())[:300]}",
             where=str(folder),

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from collections.abc import Generator as Steps
-from contextlib import aclosing, closing, contextmanager, nullcontext, suppress
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from typing import Any, TypeAlias, cast
 
 from tastemaker.core.errors import GenerationError
-from tastemaker.core.generator import Choice, Generator, Message, Reply, Sampling, Schema
+from tastemaker.core.generator import Generator, Reply
+from tastemaker.language.generators.base import BaseGenerator
 from tastemaker.language.generators.calls import Call, Result, pieces_of
 
 Around: TypeAlias = Steps[Call, Result, Result]
 """Yields the call to make, at most one, is sent its result, and returns its own."""
 
 
-class Wrapper:
+class Wrapper(BaseGenerator):
     """A generator around another, whose name, fingerprint and spec it has.
 
     Args:
@@ -56,62 +57,13 @@ class Wrapper:
         """Return what makes the generator within; nothing of what stands around it."""
         return self.of.spec()
 
-    def generate(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Schema | None = None,
-        sampling: Sampling | None = None,
-        deadline: float | None = None,
-    ) -> Reply:
-        """See `Generator.generate`."""
-        return cast(Reply, self._make(Call.to_generate(messages, schema, sampling, deadline)))
-
-    def choose(
-        self,
-        messages: Sequence[Message],
-        options: Sequence[str],
-        *,
-        prior: Sequence[Message] | None = None,
-        by_length: bool = False,
-        deadline: float | None = None,
-    ) -> Choice:
-        """See `Generator.choose`."""
-        return cast(Choice, self._make(Call.to_choose(messages, options, prior, by_length, deadline)))
-
-    async def agenerate(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Schema | None = None,
-        sampling: Sampling | None = None,
-        deadline: float | None = None,
-    ) -> Reply:
-        """As `generate`."""
-        return cast(Reply, await self._amake(Call.to_generate(messages, schema, sampling, deadline)))
-
-    async def achoose(
-        self,
-        messages: Sequence[Message],
-        options: Sequence[str],
-        *,
-        prior: Sequence[Message] | None = None,
-        by_length: bool = False,
-        deadline: float | None = None,
-    ) -> Choice:
-        """As `choose`."""
-        return cast(Choice, await self._amake(Call.to_choose(messages, options, prior, by_length, deadline)))
-
     def _make(self, call: Call) -> Result:
         with closing(self.around(call)) as steps:
             inner, result = _first(steps)
             if inner is None:
                 return cast(Result, result)
-            try:
+            with _telling(steps):
                 made = inner.make(self.of)
-            except Exception as error:
-                _thrown(steps, error)
-                raise
             return _sent(steps, made)
 
     async def _amake(self, call: Call) -> Result:
@@ -120,23 +72,17 @@ class Wrapper:
             inner, result = await asyncio.to_thread(_first, steps)
             if inner is None:
                 return cast(Result, result)
-            try:
+            async with _atelling(steps):
                 made = await inner.amake(self.of)
-            except Exception as error:
-                await asyncio.to_thread(_thrown, steps, error)
-                raise
             return await asyncio.to_thread(_sent, steps, made)
 
-    def stream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None, deadline: float | None = None
-    ) -> Iterator[str | Reply]:
-        """See `Generator.stream`."""
-        with closing(self.around(Call.to_generate(messages, None, sampling, deadline))) as steps:
+    def _pieces(self, call: Call) -> Iterator[str | Reply]:
+        with closing(self.around(call)) as steps:
             inner, whole = _first(steps)
             if inner is None:
                 yield from pieces_of(cast(Reply, whole))
                 return
-            try:
+            with _telling(steps):
                 source: Any = self.of.stream(inner.messages, sampling=inner.sampling, deadline=inner.deadline)
                 with closing(source) if hasattr(source, "close") else nullcontext():
                     for piece in source:
@@ -144,23 +90,17 @@ class Wrapper:
                             whole = piece
                         else:
                             yield piece
-            except Exception as error:
-                _thrown(steps, error)
-                raise
             yield cast(Reply, _sent(steps, whole))
 
-    async def astream(
-        self, messages: Sequence[Message], *, sampling: Sampling | None = None, deadline: float | None = None
-    ) -> AsyncIterator[str | Reply]:
-        """As `stream`."""
-        steps = self.around(Call.to_generate(messages, None, sampling, deadline))
+    async def _apieces(self, call: Call) -> AsyncIterator[str | Reply]:
+        steps = self.around(call)
         with _closed(steps):
             inner, whole = await asyncio.to_thread(_first, steps)
             if inner is None:
                 for piece in pieces_of(cast(Reply, whole)):
                     yield piece
                 return
-            try:
+            async with _atelling(steps):
                 source: Any = self.of.astream(inner.messages, sampling=inner.sampling, deadline=inner.deadline)
                 async with aclosing(source) if hasattr(source, "aclose") else nullcontext():
                     async for piece in source:
@@ -168,9 +108,6 @@ class Wrapper:
                             whole = piece
                         else:
                             yield piece
-            except Exception as error:
-                await asyncio.to_thread(_thrown, steps, error)
-                raise
             yield cast(Reply, await asyncio.to_thread(_sent, steps, whole))
 
 
@@ -192,8 +129,26 @@ def _sent(steps: Around, result: Result | None) -> Result:
     raise RuntimeError("a wrapper makes one call at most")
 
 
+@contextmanager
+def _telling(steps: Around) -> Iterator[None]:
+    """Tell the steps of whatever fails within, which they may raise in another form and cannot make good."""
+    try:
+        yield
+    except Exception as error:  # any kind: it is raised again, and a trace or a budget has to hear of it
+        _thrown(steps, error)
+        raise
+
+
+@asynccontextmanager
+async def _atelling(steps: Around) -> AsyncIterator[None]:
+    try:
+        yield
+    except Exception as error:  # as above
+        await asyncio.to_thread(_thrown, steps, error)
+        raise
+
+
 def _thrown(steps: Around, error: Exception) -> None:
-    """Tell the steps of an error, which they may raise in another form and cannot make good."""
     with suppress(StopIteration):
         steps.throw(error)
 
