@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from tastemaker.engine.interests import Interests
 from tastemaker.engine.interests_state import InterestState
 from tastemaker.engine.policy import Policy, Signal, begin, step
 from tastemaker.engine.replay_moments import Moments
-from tastemaker.evaluation.ranking import rank_targets
+from tastemaker.evaluation.ranking import Ranking, rank_targets
 from tastemaker.models.base import DenseRecommender
 
 Scores = NDArray[np.float32]
@@ -137,7 +138,10 @@ class ByInterests:
         """Judge it; see `Arm`."""
         told = told_at(log, self.vectors, self.interests, _until(moments, self.live), self.most)
         width = told.shape[1]
-        scores = lambda block: scores_of(told[block], self.vectors, log.popularity)  # noqa: E731
+
+        def scores(block: slice) -> Any:
+            return scores_of(told[block], self.vectors, log.popularity)
+
         return _judged(log, moments.held, log.dataset.items.ids, width, scores)
 
 
@@ -277,11 +281,22 @@ def _blocks(count: int, items: int, width: int) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
+def _ranked(
+    log: Log, held: HeldOut, ids: NDArray[np.object_], width: int, scores: Any, k: int = 0
+) -> Iterator[tuple[slice, Ranking]]:
+    """Yield the ranking of each block of moments by what ``scores`` gives for it."""
+    for block in _blocks(len(held), len(ids), width):
+        part, known = held[np.arange(block.start, block.stop)], partial(_as_given, scores(block))
+        yield block, rank_targets(known, part, ids, k=k, seed=log.seed + block.start, block=len(part))
+
+
+def _as_given(given: Any, queries: QueryBatch) -> Any:
+    return given
+
+
 def _judged(log: Log, held: HeldOut, ids: NDArray[np.object_], width: int, scores: Any) -> Judged:
     ranks = np.empty(len(held), dtype=np.int64)
-    for block in _blocks(len(held), len(ids), width):
-        part, given = held[np.arange(block.start, block.stop)], scores(block)
-        ranking = rank_targets(lambda _: given, part, ids, seed=log.seed + block.start, block=len(part))  # noqa: B023
+    for block, ranking in _ranked(log, held, ids, width, scores):
         ranks[block] = ranking.ranks
     inside = ranks <= log.k
     gain = 1 / np.log2(np.where(inside, ranks, 1) + 1)
@@ -291,8 +306,6 @@ def _judged(log: Log, held: HeldOut, ids: NDArray[np.object_], width: int, score
 def _lists(log: Log, held: HeldOut, ids: NDArray[np.object_], width: int, scores: Any) -> NDArray[np.int32]:
     """Return the first ``2 k`` items of each moment, int32 ``[t, 2k]``: enough to fill ``k`` places with new ones."""
     lists = np.empty((len(held), 2 * log.k), dtype=np.int32)
-    for block in _blocks(len(held), len(ids), width):
-        part, given = held[np.arange(block.start, block.stop)], scores(block)
-        seed = log.seed + block.start
-        lists[block] = rank_targets(lambda _: given, part, ids, k=2 * log.k, seed=seed, block=len(part)).lists  # noqa: B023
+    for block, ranking in _ranked(log, held, ids, width, scores, k=2 * log.k):
+        lists[block] = ranking.lists
     return lists
