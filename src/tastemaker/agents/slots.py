@@ -38,6 +38,8 @@ class Slot:
         counts: How many items have each of them.
         low: The least number that occurs; NaN for no number.
         high: The largest.
+        thirds: Below which a third of the items is, and below which two; what "cheap" and "recent" are measured by.
+        paths: Whether values are paths, so that an item in ``Books > Crime`` is also in ``Books`` and in ``Crime``.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Slot:
     counts: tuple[int, ...] = ()
     low: float = float("nan")
     high: float = float("nan")
+    thirds: tuple[float, float] = (float("nan"), float("nan"))
+    paths: bool = False
 
 
 def slots_of(shelf: Shelf) -> dict[str, Slot]:
@@ -67,14 +71,16 @@ def _slot(shelf: Shelf, name: str, kind: SlotKind | None) -> Slot | None:
         if len(values) < 2:
             return None
         order = np.lexsort((values, -counts))
-        return Slot(name, kind, tuple(values[order].tolist()), tuple(counts[order].tolist()))
+        ranked = tuple(values[order].tolist()), tuple(counts[order].tolist())
+        return Slot(name, kind, *ranked, paths=name == "categories")
     if kind == "flag":
         return Slot(name, kind)
     numbers = shelf.column(name)[shelf.present]
     numbers = numbers[np.isfinite(numbers)]
     if len(np.unique(numbers)) < 2:
         return None
-    return Slot(name, kind, low=float(numbers.min()), high=float(numbers.max()))
+    low, third, two_thirds, high = np.quantile(numbers, (0, 1 / 3, 2 / 3, 1), method="nearest").tolist()
+    return Slot(name, kind, low=low, high=high, thirds=(third, two_thirds))
 
 
 def _texts(value: Any) -> Iterable[str]:

@@ -29,7 +29,8 @@ class Wish:
     Attributes:
         slot: Name of a slot (`tastemaker.agents.slots`), or `ABOUT`.
         sign: How the value is meant.
-        value: A number, or a text of the slot's own values; of `ABOUT` the person's words.
+        value: A number, or a text of the slot's own values or of a step of its paths; ``True`` of a flag, which is
+            wanted or not; of `ABOUT` the person's words.
         hard: Whether an item must fulfil it. What has no field cannot be checked, and is never hard.
         turn: In which turn of the person it was said, 0 for what was known before.
         words: The person's own words that say it; empty where a click did.
