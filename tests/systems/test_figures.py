@@ -21,7 +21,9 @@ LOG = [{"epoch": n, "loss": 3.0 / n, "value": 0.1 * (2 - abs(n - 2)), "seconds":
 
 @pytest.fixture
 def cell(system: System) -> Cell:
-    return system.cells[0]
+    found = system.cells[0]
+    assert isinstance(found, Cell)
+    return found
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from tastemaker.models import MODELS
 from tastemaker.systems.demonstrations import graph_leak
 from tastemaker.systems.demonstrations.graph_leak import DIMENSIONS, CheatingGenerative, Pairs, half_of_all_pairs
 from tastemaker.systems.reproduction import Bench, Leak, Setting, System, find_system, report
+from tastemaker.systems.reproduction.documents import write_document
 from tastemaker.systems.reproduction.leak import Contestant, LeakRow, read_shown, write_shown
 from tastemaker.systems.reproduction.leak_run import by_chance, show_leak
-from tastemaker.systems.reproduction.records import write_document
 
 PEOPLE, ITEMS, EVENTS = 400, 300, 8
 UNTRAINED = frozenset({"random-clean", "random-leaked"})

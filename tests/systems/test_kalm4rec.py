@@ -92,8 +92,8 @@ def test_every_expectation_is_about_rows_that_there_are() -> None:
     assert [cell.budget for cell in SYSTEM.cells] == ["quick"] + ["full"] * len(CELLS)
     for cell in SYSTEM.cells:
         for each in cell.expectations:
-            assert each.model in cell.models
-            assert getattr(each, "other", "popularity") in cell.models
+            assert each.model in cell.names
+            assert getattr(each, "other", "popularity") in cell.names
     controls = {"kalm4rec-random-neighbours", "kalm4rec-shuffled-keywords"}
     assert controls <= set(ROWS)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tastemaker.core.errors import StorageError
-from tastemaker.systems.reproduction import Bench, System, run_cell
+from tastemaker.systems.reproduction import Bench, System, run_experiment
 from tastemaker.systems.reproduction.publish import outdated, report_files, write_report
 
 
 @pytest.fixture
 def out(system: System, bench: Bench) -> Path:
-    run_cell(system, system.cells[0], bench)
+    run_experiment(system, system.cells[0], bench)
     return bench.out
 
 

@@ -9,10 +9,21 @@ from typing import Any
 
 import pytest
 
-from tastemaker.systems.reproduction import Bench, System, find_system, report, run_cell, system_names
+from tastemaker.systems.reproduction import (
+    Bench,
+    Cell,
+    Record,
+    StudyRecord,
+    System,
+    find_system,
+    read_records,
+    report,
+    run_experiment,
+    system_names,
+)
+from tastemaker.systems.reproduction.experiments import read_any_record
 from tastemaker.systems.reproduction.leak import LEAK, read_shown
 from tastemaker.systems.reproduction.publish import outdated
-from tastemaker.systems.reproduction.records import read_records
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "reproductions"
 REPORTS = [path.stem for path in sorted(RESULTS.glob("*.md")) if path.stem != "index"]
@@ -20,8 +31,8 @@ REPORTS = [path.stem for path in sorted(RESULTS.glob("*.md")) if path.stem != "i
 
 @pytest.fixture
 def text(system: System, bench: Bench) -> str:
-    run_cell(system, system.cells[0], bench)
-    return report(system, read_records(bench.out, "tiny", ["quick", "full"]))
+    run_experiment(system, system.cells[0], bench)
+    return report(system, read_records(bench.out, system))
 
 
 def test_a_report_says_what_was_claimed_and_what_holds(text: str) -> None:
@@ -48,8 +59,8 @@ def test_a_report_shows_every_row_of_every_cell(text: str) -> None:
 
 
 def test_a_row_that_was_not_run_is_in_the_table_and_among_the_notes(system: System, bench: Bench) -> None:
-    run_cell(system, system.cells[0], replace(bench, rows=frozenset(["sequential-rules"])))
-    text = report(system, read_records(bench.out, "tiny", ["quick"]))
+    run_experiment(system, system.cells[0], replace(bench, rows=frozenset(["sequential-rules"])))
+    text = report(system, read_records(bench.out, system))
     assert "| reversed | not run |" in text
     assert "- reversed was not run: it was left out of this run. Run the cell again without --row." in text
 
@@ -68,8 +79,8 @@ def test_each_picture_stands_below_its_table_and_leads_to_its_file(text: str) ->
 
 
 def test_the_same_records_give_the_same_report(system: System, bench: Bench) -> None:
-    run_cell(system, system.cells[0], bench)
-    first, second = (report(system, read_records(bench.out, "tiny", ["quick"])) for _ in range(2))
+    run_experiment(system, system.cells[0], bench)
+    first, second = (report(system, read_records(bench.out, system)) for _ in range(2))
     assert first == second
 
 
@@ -80,9 +91,9 @@ def test_a_system_has_a_quick_cell_first_and_counts_in_every_cell(name: str) -> 
     assert system.cells[0].budget == "quick"
     assert len({LEAK, *(cell.name for cell in system.cells)}) == 1 + len(system.cells)
     for cell in system.cells:
-        assert cell.baseline in cell.models
+        assert cell.baseline in cell.names
         named = {each.model for each in cell.expectations}
-        assert named <= set(cell.models), f"{cell.name} expects something of rows that it has not"
+        assert named <= set(cell.names), f"{cell.name} expects something of rows that it has not"
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -106,16 +117,23 @@ def test_a_committed_record_belongs_to_a_cell_and_tells_nothing_of_its_machine(p
         assert read_shown(RESULTS, system.name)
         return
     (cell,) = system.chosen([path.stem])
-    record = read_records(RESULTS, system.name, [cell.name])[cell.name]
-    assert record.comparison.protocol == cell.setting.protocol
+    record = read_any_record(RESULTS, system, cell)
+    if isinstance(cell, Cell):
+        assert isinstance(record, Record)
+        assert record.comparison.protocol == cell.setting.protocol
+    else:
+        assert isinstance(record, StudyRecord)
+        assert set(record.words) <= set(cell.rows)
 
 
 def test_the_example_of_the_documentation_is_a_system() -> None:
     page = (RESULTS / "index.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, Any] = {}
-    exec(program, names)
+    for program in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(program, names)
     system = names["SYSTEM"]
+    assert names["STUDY"].names == ["four", "one"]
     assert [each.pair.other for cell in system.cells for each in cell.expectations] == ["order-ignored"]
-    models = [trial.build() for trial in system.cells[0].models.values()]
+    (cell,) = system.cells
+    models = [trial.build() for trial in cell.models.values()]
     assert [model.name for model in models] == ["popularity", "sequential-rules", "sequential-rules"]

@@ -23,14 +23,32 @@ from tastemaker.core.run import Run
 from tastemaker.data import Dataset, HeldOut
 from tastemaker.evaluation.rows import Row
 from tastemaker.models import Popularity, SequentialRules
-from tastemaker.systems.reproduction import Beats, Bench, Cell, Record, System, Trial, read_record, report, run_cell
-from tastemaker.systems.reproduction.records import Pair
+from tastemaker.systems.reproduction import (
+    Beats,
+    Bench,
+    Cell,
+    Record,
+    System,
+    Trial,
+    read_record,
+    report,
+    run_cell,
+    run_experiment,
+)
+from tastemaker.systems.reproduction.documents import Pair
 
 Make = Callable[..., Any]
 
 
+def quick(system: System) -> Cell:
+    """Return the first cell, which compares rankings."""
+    cell = system.cells[0]
+    assert isinstance(cell, Cell)
+    return cell
+
+
 def with_rows(system: System, **trials: Trial) -> tuple[System, Cell]:
-    cell = replace(system.cells[0], models={**system.cells[0].models, **trials})
+    cell = replace(quick(system), models={**quick(system).models, **trials})
     return replace(system, cells=(cell,)), cell
 
 
@@ -40,11 +58,11 @@ def row_of(record: Record | None, model: str) -> Row:
 
 
 def test_a_cell_writes_its_record_and_is_then_up_to_date(system: System, bench: Bench, fits: list[str]) -> None:
-    first = run_cell(system, system.cells[0], bench)
+    first = run_cell(system, quick(system), bench)
     assert first.status == "measured"
     assert first.path == bench.out / "tiny" / "quick.json"
     assert fits == ["counts", "reversed"]
-    second = run_cell(system, system.cells[0], bench)
+    second = run_cell(system, quick(system), bench)
     assert (second.status, second.path) == ("up to date", None)
     assert fits == ["counts", "reversed"]
     assert second.record is not None
@@ -53,7 +71,7 @@ def test_a_cell_writes_its_record_and_is_then_up_to_date(system: System, bench: 
 
 
 def test_a_record_says_what_the_numbers_rest_on_and_not_where(system: System, bench: Bench, folder: Path) -> None:
-    path = run_cell(system, system.cells[0], bench).path
+    path = run_cell(system, quick(system), bench).path
     assert path is not None
     text = path.read_text()
     document = json.loads(text)
@@ -67,15 +85,15 @@ def test_a_record_says_what_the_numbers_rest_on_and_not_where(system: System, be
 
 
 def test_measuring_again_measures_everything_anew(system: System, bench: Bench, fits: list[str]) -> None:
-    run_cell(system, system.cells[0], bench)
-    assert run_cell(system, system.cells[0], replace(bench, again=True)).status == "measured"
+    run_cell(system, quick(system), bench)
+    assert run_cell(system, quick(system), replace(bench, again=True)).status == "measured"
     assert fits == ["counts", "reversed"] * 2
 
 
 def test_a_new_row_is_measured_and_the_others_are_taken_from_where_they_are_kept(
     system: System, bench: Bench, fits: list[str], counts: Make
 ) -> None:
-    before = run_cell(system, system.cells[0], bench).record
+    before = run_cell(system, quick(system), bench).record
     larger, cell = with_rows(system, doubled=Trial(partial(counts, "doubled", 2.0)))
     outcome = run_cell(larger, cell, bench)
     assert outcome.status == "measured"
@@ -90,12 +108,12 @@ def test_a_new_row_is_measured_and_the_others_are_taken_from_where_they_are_kept
 def test_another_system_takes_a_row_in_common_under_its_own_name(
     system: System, bench: Bench, fits: list[str], counts: Make
 ) -> None:
-    run_cell(system, system.cells[0], bench)
+    run_cell(system, quick(system), bench)
     named = {
-        "sequential-rules": system.cells[0].models["sequential-rules"],
+        "sequential-rules": quick(system).models["sequential-rules"],
         "the-other-way": Trial(partial(counts, "reversed", -1.0)),
     }
-    cell = replace(system.cells[0], models=named, expectations=())
+    cell = replace(quick(system), models=named, expectations=())
     outcome = run_cell(replace(system, name="other", cells=(cell,)), cell, bench)
     assert fits == ["counts", "reversed"]
     assert row_of(outcome.record, "the-other-way").status == "ok"
@@ -104,7 +122,7 @@ def test_another_system_takes_a_row_in_common_under_its_own_name(
 def test_a_model_with_other_arguments_is_another_row(
     system: System, bench: Bench, fits: list[str], counts: Make
 ) -> None:
-    run_cell(system, system.cells[0], bench)
+    run_cell(system, quick(system), bench)
     changed, cell = with_rows(system, reversed=Trial(partial(counts, "reversed", -2.0)))
     assert run_cell(changed, cell, bench).status == "measured"
     assert fits == ["counts", "reversed", "reversed"]
@@ -134,7 +152,7 @@ def test_a_row_that_wants_an_extra_is_tried_again_another_time(system: System, b
 
 
 def test_rows_can_be_run_one_at_a_time(system: System, bench: Bench, fits: list[str]) -> None:
-    cell = system.cells[0]
+    cell = quick(system)
     partly = run_cell(system, cell, replace(bench, rows=frozenset(["sequential-rules"])))
     assert row_of(partly.record, "reversed").status == "not run"
     assert fits == ["counts"]
@@ -144,7 +162,7 @@ def test_rows_can_be_run_one_at_a_time(system: System, bench: Bench, fits: list[
 
 
 def test_missing_data_are_told_and_nothing_is_written(system: System, bench: Bench) -> None:
-    outcome = run_cell(system, system.cells[1], bench)
+    outcome = run_experiment(system, system.cells[1], bench)
     assert outcome.status == "not run"
     assert "gone" in outcome.reason
     assert read_record(bench.out, "tiny", "full") is None
@@ -154,8 +172,8 @@ def test_a_refitted_model_learns_from_the_validation_events_with_choices_made_be
     system: System, bench: Bench
 ) -> None:
     cell = replace(
-        system.cells[0],
-        setting=replace(system.cells[0].setting, refit=True),
+        quick(system),
+        setting=replace(quick(system).setting, refit=True),
         models={"sequential-rules": Trial(SequentialRules)},
         expectations=(),
     )
@@ -174,7 +192,7 @@ def test_differences_that_are_expected_are_those_of_the_comparison(system: Syste
         Beats(model="reversed", other="sequential-rules", metric="ndcg@10", part="popularity: head"),
         Beats(model="reversed", other="nobody", metric="ndcg@10"),
     )
-    cell = replace(system.cells[0], expectations=pairs)
+    cell = replace(quick(system), expectations=pairs)
     record = run_cell(system, cell, bench).record
     assert record is not None
     row = row_of(record, "reversed")
@@ -189,8 +207,8 @@ def test_differences_that_are_expected_are_those_of_the_comparison(system: Syste
 
 def sampling(system: System, **knobs: Any) -> Cell:
     """Return the quick cell with answers ranked among sampled negatives."""
-    setting = replace(system.cells[0].setting, **{"candidates": "uniform", "negatives": 6, **knobs})
-    return replace(system.cells[0], setting=setting)
+    setting = replace(quick(system).setting, **{"candidates": "uniform", "negatives": 6, **knobs})
+    return replace(quick(system), setting=setting)
 
 
 def test_a_cell_may_rank_among_sampled_negatives_and_its_record_and_report_say_so(
@@ -214,7 +232,7 @@ def test_a_cell_may_rank_among_sampled_negatives_and_its_record_and_report_say_s
 
 
 def test_a_row_among_other_candidates_is_another_row(system: System, bench: Bench, fits: list[str]) -> None:
-    run_cell(system, system.cells[0], bench)
+    run_cell(system, quick(system), bench)
     for cell in (sampling(system), sampling(system, negatives=7), sampling(system, negative_seeds=(0,))):
         assert run_cell(replace(system, cells=(cell,)), cell, bench).status == "measured"
     assert len(fits) == 8
@@ -270,7 +288,7 @@ def test_a_run_that_is_interrupted_keeps_the_rows_that_are_done(system: System, 
     with pytest.raises(KeyboardInterrupt):
         run_cell(broken, cell, bench)
     assert read_record(bench.out, "tiny", "quick") is None
-    assert run_cell(system, system.cells[0], bench).status == "measured"
+    assert run_cell(system, quick(system), bench).status == "measured"
     assert fits == ["counts", "reversed"]
 
 
@@ -306,7 +324,7 @@ def test_a_folder_of_data_sets_is_searched_by_the_names_of_the_source(
 ) -> None:
     monkeypatch.setenv("TASTEMAKER_OFFLINE", "1")
     monkeypatch.delenv("TASTEMAKER_DATA", raising=False)
-    cell = replace(system.cells[0], setting=replace(system.cells[0].setting, source="amazon-toys"))
+    cell = replace(quick(system), setting=replace(quick(system).setting, source="amazon-toys"))
     (tmp_path / "sets").mkdir()
     gone = run_cell(system, cell, replace(bench, data=tmp_path / "sets"))
     assert gone.status == "not run"

@@ -12,7 +12,8 @@ from tastemaker.cli.output import Output, write_json
 
 if TYPE_CHECKING:
     from tastemaker.systems.reproduction import Bench, Outcome, System
-    from tastemaker.systems.reproduction.system import Budget
+    from tastemaker.systems.reproduction.experiment import Budget
+    from tastemaker.systems.reproduction.experiments import AnyRecord
 
 _IN_A_CLONE: Final = Path("docs/reproductions")
 _ELSEWHERE: Final = Path("reproductions")
@@ -70,7 +71,7 @@ def reproduce(
     record was made by the same code from the same data is passed over.
     """
     from tastemaker.systems.reproduction import Bench, find_system
-    from tastemaker.systems.reproduction.system import BUDGETS
+    from tastemaker.systems.reproduction.experiment import BUDGETS
 
     output = Output(as_json=as_json, progress=not no_progress)
     if budget not in BUDGETS:
@@ -116,16 +117,16 @@ def _list_systems(output: Output) -> None:
 
 
 def _list_cells(output: Output, system: System, bench: Bench) -> None:
-    from tastemaker.systems.reproduction.records import read_records
+    from tastemaker.systems.reproduction import read_records
 
-    records = read_records(bench.out, system.name, [cell.name for cell in system.cells])
+    records = read_records(bench.out, system)
     listed = [
         {
             "cell": cell.name,
             "budget": cell.budget,
-            "source": cell.setting.source,
-            "protocol": cell.setting.protocol,
-            "rows": list(cell.models),
+            "source": cell.source,
+            "about": cell.about,
+            "rows": cell.names,
             "recorded": cell.name in records,
             "shows": cell.shows,
         }
@@ -136,19 +137,19 @@ def _list_cells(output: Output, system: System, bench: Bench) -> None:
         return
     for each in listed:
         state = "recorded" if each["recorded"] else "not run yet"
-        output.print(f"{each['cell']:22} {each['budget']:6} {each['source']}, {each['protocol']}: {state}")
+        output.print(f"{each['cell']:22} {each['budget']:6} {each['source']}, {each['about']}: {state}")
         output.print(f"{'':22} {each['shows']}")
 
 
 def _run(output: Output, system: System, names: list[str], bench: Bench) -> None:
-    """Run cells one after the other; the report is written after each."""
+    """Run cells and studies one after the other; the report is written after each."""
     from tastemaker.core.errors import DataError
-    from tastemaker.systems.reproduction import run_cell
+    from tastemaker.systems.reproduction import run_experiment
 
     outcomes = []
     for cell in system.chosen(names):
         output.note(f"{system.name}, {cell.name}")
-        outcomes.append(run_cell(system, cell, bench))
+        outcomes.append(run_experiment(system, cell, bench))
         _show(output, system, outcomes[-1])
         if outcomes[-1].status == "measured":
             _write_report(output, system, bench, quiet=True)
@@ -158,15 +159,18 @@ def _run(output: Output, system: System, names: list[str], bench: Bench) -> None
         raise DataError(f"no cell could be run: {outcomes[0].reason}", where=outcomes[0].cell)
 
 
-def _show(output: Output, system: System, outcome: Outcome) -> None:
+def _show(output: Output, system: System, outcome: Outcome[AnyRecord]) -> None:
     from tastemaker.evaluation.table import terminal_report
+    from tastemaker.systems.reproduction import StudyRecord
     from tastemaker.systems.reproduction.report import verdict_lines
+    from tastemaker.systems.reproduction.study_table import study_table
 
     if outcome.record is None:
         output.print(f"{outcome.cell}: not run: {outcome.reason}")
         return
     if outcome.status == "measured":
-        output.print(terminal_report(outcome.record.comparison))
+        record = outcome.record
+        output.print(study_table(record) if isinstance(record, StudyRecord) else terminal_report(record.comparison))
     else:
         output.print(f"{outcome.cell}: up to date")
     (cell,) = system.chosen([outcome.cell])
@@ -175,7 +179,7 @@ def _show(output: Output, system: System, outcome: Outcome) -> None:
         output.print(f"Wrote {outcome.path}")
 
 
-def _as_json(system: System, outcome: Outcome) -> dict[str, Any]:
+def _as_json(system: System, outcome: Outcome[AnyRecord]) -> dict[str, Any]:
     from tastemaker.evaluation.rows import bounds_json
 
     (cell,) = system.chosen([outcome.cell])
@@ -196,10 +200,10 @@ def _as_json(system: System, outcome: Outcome) -> dict[str, Any]:
 
 def _check(output: Output, system: System, names: list[str], bench: Bench) -> None:
     from tastemaker.core.errors import CheckError
-    from tastemaker.systems.reproduction import check_cell
+    from tastemaker.systems.reproduction import check_experiment
     from tastemaker.systems.reproduction.publish import outdated
 
-    found = {cell.name: check_cell(system, cell, bench) for cell in system.chosen(names)}
+    found = {cell.name: check_experiment(system, cell, bench) for cell in system.chosen(names)}
     if output.as_json:
         write_json([{"cell": name, "differs": wrong, "notes": notes} for name, (wrong, notes) in found.items()])
     for name, (wrong, notes) in found.items():
@@ -235,12 +239,12 @@ def _show_leak(output: Output, system: System, bench: Bench, budget: Budget, sou
 
 
 def _write_report(output: Output, system: System, bench: Bench, *, quiet: bool = False) -> None:
+    from tastemaker.systems.reproduction import read_records
     from tastemaker.systems.reproduction.publish import write_report
-    from tastemaker.systems.reproduction.records import read_records
 
     path = write_report(system, bench.out)
     if not quiet:
         if output.as_json:
-            records = read_records(bench.out, system.name, [cell.name for cell in system.cells])
+            records = read_records(bench.out, system)
             write_json({"report": str(path), "cells": list(records)})
         output.print(f"Wrote {path}")

@@ -137,7 +137,7 @@ def compare_predictions(
         for name in [baseline, *rest] if baseline in models else rest:
             memory.reset_peak()
             try:
-                rows[name], found = _predicted(name, models[name], split, run)
+                rows[name], found = predicted_events(name, models[name], split, run)
                 measured[name] = _measured(split, found)
             except TastemakerError as error:
                 rows[name] = Row(name, status="not run", reason=str(error).rstrip("."))
@@ -170,8 +170,16 @@ def _measured(split: EventSplit, found: NDArray[np.float64]) -> Metrics:
     return METRICS[split.task](found, split.test.answers, split.test.users[split.test.query].astype(np.int64))
 
 
-def _predicted(name: str, model: Recommender, split: EventSplit, run: Run) -> tuple[Row, NDArray[np.float64]]:
-    """Fit a model and predict the test part."""
+def predicted_events(name: str, model: Recommender, split: EventSplit, run: Run) -> tuple[Row, NDArray[np.float64]]:
+    """Fit a model on the training part, choose on the validation part, and predict each event of the test part once.
+
+    Returns:
+        The row without metrics, and a rating or probability for each event, float64 ``[m]``.
+
+    Raises:
+        ModelError: The model predicts something else, or gave no usable number for some event.
+        LeakError: It has seen what it would be tested on.
+    """
     kind = _KINDS[split.task]
     if model.capabilities.score_kind != kind or not hasattr(model, "predict"):
         scores = {"relevance": "only put items in order", "rating": "are ratings", "probability": "are probabilities"}

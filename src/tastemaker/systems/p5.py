@@ -9,6 +9,7 @@ from typing import Any, Final
 from tastemaker.models import Generative
 from tastemaker.models.sasrec import SASRec
 from tastemaker.systems.reproduction import Beats, Cell, Setting, System, Trial, settings, shipped
+from tastemaker.systems.studies import p5, xrec
 
 P5: Final[Mapping[str, Any]] = {
     "indexer": "random",
@@ -129,6 +130,6 @@ SYSTEM = System(
     "whole-word embeddings tell it which pieces are one id.",
     must_move="ndcg@10: above SASRec, and with whole-word embeddings above the same model without them, the intervals "
     "of the differences excluding zero",
-    cells=(ML_100K, BEAUTY),
+    cells=(ML_100K, BEAUTY, *p5.STUDIES, *xrec.STUDIES),
     account=ACCOUNT,
 )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from tastemaker.core.errors import MissingExtraError, ModelError, TimeLimitError
+from tastemaker.core.errors import MissingExtraError, ModelError
 from tastemaker.core.query import QueryBatch
 from tastemaker.core.recommender import Capabilities, Recommender
-from tastemaker.core.run import Advance, Progress, Run
+from tastemaker.core.run import Run
 from tastemaker.data.dataset import Dataset
 from tastemaker.data.heldout import HeldOut
 from tastemaker.data.split import Split
 from tastemaker.models import DenseRecommender
 from tastemaker.models.refit import unfitted_copy
+from tastemaker.systems.reproduction.clock import Clock, Watched
 from tastemaker.systems.reproduction.system import Trial
 
 
@@ -78,7 +78,7 @@ class _Attempt:
         self._choosing = choosing
         self._elsewhere = elsewhere
         self._lacks_extra = lacks_extra
-        self._clock = _Clock(trial.minutes)
+        self._clock = Clock(trial.minutes)
         self._model: Any = None
 
     def __getattr__(self, name: str) -> Any:
@@ -90,9 +90,9 @@ class _Attempt:
 
     def fit(self, train: Dataset, valid: HeldOut | None = None, *, run: Run | None = None) -> _Attempt:
         """Fit the model; where choices are made on another split, fit it there first."""
-        self._clock = _Clock(self._trial.minutes)
+        self._clock = Clock(self._trial.minutes)
         run = run or Run()
-        run = replace(run, progress=_Watched(run.progress, self._clock))
+        run = replace(run, progress=Watched(run.progress, self._clock))
         self._model = None  # the one of the seed before
         try:
             self._model = self._fitted(train, valid, run)
@@ -131,51 +131,3 @@ class _Attempt:
 def _is_settled(model: Recommender) -> bool:
     """Say whether a model has nothing left to choose, so that one fit is enough."""
     return isinstance(model, DenseRecommender) and model.is_settled()
-
-
-class _Clock:
-    """Says when the time of a row is up."""
-
-    def __init__(self, minutes: float) -> None:
-        self._minutes = minutes
-        self._end = time.monotonic() + 60 * minutes
-
-    def check(self) -> None:
-        """Raise `TimeLimitError` once the time is up."""
-        if time.monotonic() > self._end:
-            raise TimeLimitError(
-                f"it took longer than its {self._minutes:g} minutes", remedy="Give its trial more, or a smaller grid"
-            )
-
-
-class _Watched:
-    """Progress that looks at the clock: whoever reports how far it is stops when its time is up."""
-
-    def __init__(self, inner: Progress, clock: _Clock) -> None:
-        self._inner = inner
-        self._clock = clock
-
-    def start(self, description: str, total: int | None) -> Advance:
-        """Begin a task."""
-        self._clock.check()
-        return _Step(self._inner.start(description, total), self._clock)
-
-    def describe(self, advance: Advance, description: str) -> None:
-        """Say of a task how it stands."""
-        self._inner.describe(advance.inner if isinstance(advance, _Step) else advance, description)
-
-    def finish(self, advance: Advance) -> None:
-        """End a task."""
-        self._inner.finish(advance.inner if isinstance(advance, _Step) else advance)
-
-
-class _Step:
-    """A task under way."""
-
-    def __init__(self, inner: Advance, clock: _Clock) -> None:
-        self.inner = inner
-        self._clock = clock
-
-    def __call__(self, units: int) -> None:
-        self.inner(units)
-        self._clock.check()

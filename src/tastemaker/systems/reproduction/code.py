@@ -6,7 +6,7 @@ import ast
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -33,12 +33,18 @@ def row_hash(model: object) -> str:
     These are the modules of the model and of everything that it holds, those of the evaluation, and what they import
     from Tastemaker, directly or not. A change elsewhere, in a page or another model, leaves it as it is.
     """
-    roots = {_MEASURING, *modules_of(model)}
-    return _hash(path for path in _files(roots) if path is not None)
+    return files_hash({_MEASURING, *modules_of(model)})
+
+
+def files_hash(modules: Iterable[str]) -> str:
+    """Return the sha256 of the source files of some modules and of what they import from Tastemaker, hexadecimal."""
+    return _hash(path for path in _files(modules) if path is not None)
 
 
 def spec_of(value: Any) -> Any:
     """Describe an unfitted model as JSON values: its class, and what its constructor was given, all the way down.
+
+    Of a function its name is told, and of one with arguments (`functools.partial`) these too.
 
     >>> from tastemaker.models import SequentialRules
     >>> spec_of(SequentialRules(window=5))["window"]
@@ -51,17 +57,21 @@ def spec_of(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         parts = [spec_of(part) for part in value]
         return sorted(parts, key=repr) if isinstance(value, set | frozenset) else parts
+    if isinstance(value, partial):
+        return {"is": "partial", "of": spec_of(value.func), "with": [spec_of(value.args), spec_of(value.keywords)]}
     kind = value if isinstance(value, type) or callable(value) else type(value)
     name = f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', repr(type(kind)))}"
     return {"is": name, **{own: spec_of(part) for own, part in _own(value).items()}}
 
 
 def modules_of(value: Any) -> set[str]:
-    """Return the modules of a model's class and of the classes of all that it holds."""
+    """Return the modules of a model's class, or of a function, and of the classes of all that it holds."""
     if isinstance(value, Mapping):
         return set().union(*map(modules_of, value.values()))
     if isinstance(value, list | tuple | set | frozenset):
         return set().union(*map(modules_of, value))
+    if isinstance(value, partial):
+        return modules_of([value.func, value.args, value.keywords])
     module = getattr(value if callable(value) else type(value), "__module__", None)
     foreign = not module or module.partition(".")[0] in _FOREIGN
     found: set[str] = set() if foreign or module is None else {module}

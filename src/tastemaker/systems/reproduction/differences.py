@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.data.split import Split
-from tastemaker.evaluation.bootstrap import Interval, interval, resampled_means
+from tastemaker.evaluation.bootstrap import Interval
 from tastemaker.evaluation.intervals import Measured
 from tastemaker.evaluation.judge import Judge
 from tastemaker.evaluation.slices import Part, parts, values_of
-from tastemaker.systems.reproduction.records import Pair
+from tastemaker.evaluation.unit_means import Units
+from tastemaker.systems.reproduction.documents import Pair
 
 _NOTHING: Final = np.empty(0)
 
@@ -41,16 +42,9 @@ def differences(
             continue
         values = [_of_people(row, pair.metric, part, judge) for row in known]
         if all(map(len, values)):
-            found[pair] = _difference(values[0] - values[1], _people(part, judge), seed)
+            counted = np.where(_people(part, judge), values[0] - values[1], np.nan)
+            found[pair] = Units(len(counted), seed=seed).mean(counted)
     return found
-
-
-def _difference(values: NDArray[np.float64], people: NDArray[np.float64], seed: int) -> Interval:
-    """Return the mean of values over those people who count, with its interval."""
-    columns = np.stack([values, people], axis=1)
-    drawn = resampled_means(columns, seed=seed)
-    share = np.divide(drawn[:, 0], drawn[:, 1], out=np.full(len(drawn), np.nan), where=drawn[:, 1] > 0)
-    return interval(float(values.sum() / people.sum()), share)
 
 
 def _of_people(row: Measured, metric: str, part: Part | None, judge: Judge) -> NDArray[np.float64]:
@@ -64,10 +58,9 @@ def _of_people(row: Measured, metric: str, part: Part | None, judge: Judge) -> N
     return np.asarray(np.mean(each, axis=0))
 
 
-def _people(part: Part | None, judge: Judge) -> NDArray[np.float64]:
-    """Return who counts, float64 ``[u]``: everybody, or those who have an answer in the part."""
-    if part is None:
-        return np.ones(judge.held.user_count)
-    people = np.zeros(judge.held.user_count)
-    people[judge.held.users[judge.held.query[part.targets]]] = 1
+def _people(part: Part | None, judge: Judge) -> NDArray[np.bool_]:
+    """Return who counts, bool ``[u]``: everybody, or those who have an answer in the part."""
+    people = np.full(judge.held.user_count, part is None)
+    if part is not None:
+        people[judge.held.users[judge.held.query[part.targets]]] = True
     return people

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from tastemaker.evaluation.bootstrap import Interval
-from tastemaker.systems.reproduction.records import Pair, Record
+from tastemaker.systems.reproduction.documents import Pair
 
 Word = Literal["holds", "does not hold", "not decidable at this size", "not run"]
 
@@ -15,6 +16,19 @@ HOLDS: Final = "holds"
 FAILS: Final = "does not hold"
 OPEN: Final = "not decidable at this size"
 NOT_RUN: Final = "not run"
+
+
+class Known(Protocol):
+    """What an experiment gave, of whichever kind it is."""
+
+    @property
+    def differences(self) -> Mapping[Pair, Interval]:
+        """Differences of two rows; above 0 where the first is the better one."""
+        ...
+
+    def value(self, model: str, metric: str, part: str = "") -> Interval | None:
+        """Return a number of a row, with its interval if it has one; ``None`` if it is not there."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class Published:
         """How far ours may be from the value, in the metric's own unit."""
         return self.tolerance * (self.value if self.relative else 1.0)
 
-    def verdict(self, record: Record) -> Verdict:
+    def verdict(self, record: Known) -> Verdict:
         """Say whether it holds."""
         ours = record.value(self.model, self.metric, self.part)
         if ours is None:
@@ -93,7 +107,7 @@ class AtLeast:
     source: str
     part: str = ""
 
-    def verdict(self, record: Record) -> Verdict:
+    def verdict(self, record: Known) -> Verdict:
         """Say whether it holds."""
         ours = record.value(self.model, self.metric, self.part)
         if ours is None:
@@ -126,7 +140,7 @@ class Beats:
         """What has to be measured for it."""
         return Pair(self.model, self.other, self.metric, self.part)
 
-    def verdict(self, record: Record) -> Verdict:
+    def verdict(self, record: Known) -> Verdict:
         """Say whether it holds."""
         found = record.differences.get(self.pair)
         if found is None or math.isnan(found.low):

@@ -1,11 +1,11 @@
-"""The pictures of a cell, as SVG files beside its record: all rows, parts of the test, trainings."""
+"""The pictures of a cell or study, as SVG files beside its record: all rows, parts of the test, trainings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from tastemaker.evaluation.bootstrap import Interval
 from tastemaker.evaluation.comparison import Comparison
@@ -19,11 +19,15 @@ from tastemaker.evaluation.rows import Row, SliceRow
 from tastemaker.evaluation.written import percent
 from tastemaker.systems.reproduction.markdown import number
 from tastemaker.systems.reproduction.records import Record
+from tastemaker.systems.reproduction.study import Study
+from tastemaker.systems.reproduction.study_record import StudyRecord, StudyRow
+from tastemaker.systems.reproduction.study_report import best_row
 from tastemaker.systems.reproduction.system import Cell
 
 Shows = Literal["rows", "parts", "training"]
 
 _KINDS: Final = {"baseline": "baseline", "above": "higher", "open": "undecided", "below": "lower"}
+_BETTER: Final = {"baseline": "baseline", "above": "better", "open": "undecided", "below": "worse"}
 _WIDE, _NARROW = 840.0, 104.0
 """A line of parts, as wide as a page can show it without making its letters small, and a panel."""
 _SCALE: Final = 1.25
@@ -61,6 +65,44 @@ def figures(cell: Cell, record: Record) -> list[Figure]:
         return []
     found = (_rows(cell, comparison), _parts(cell, comparison), _trainings(cell, comparison))
     return [figure for figure in found if figure is not None]
+
+
+def study_figure(study: Study[Any], record: StudyRecord) -> Figure | None:
+    """Return the picture of a study, its first measure row by row; ``None`` where no row has it."""
+    measure, best = record.measures[0], best_row(record)
+    done = [row for row in record.done() if measure.name in row.values]
+    if best is None:
+        return None
+    base = next((row for row in done if row.name == record.baseline), None)
+    marks = [Mark(row.name, row.values[measure.name], kind=_kind(row, record)) for row in done]
+    axis = f"{measure.name}{', lower is better' if measure.lower else ''}"
+    plot = interval_plot(
+        marks, axis=axis, form="{:g}".format, reference=None if base is None else base.values[measure.name].value
+    )
+    known = best.values[measure.name]
+    beside = "" if base is None or base is best else f"; {base.name} has {number(base.values[measure.name].value)}"
+    alt = (
+        f"{axis}, of {_count(done)} with 95 % intervals: best is {best.name} with {number(known.value)}"
+        f"{_between(known)}{beside}."
+    )
+    legend = {kind: _BETTER[kind] for kind in _legend([marks])} if record.baseline else {}
+    notes = [f"Colours: whether the interval of the difference to {record.baseline} excludes zero."] if legend else []
+    return Figure(
+        "rows",
+        f"{study.name}.svg",
+        alt,
+        standalone([Drawing(plot)], label=alt, legend=legend, notes=notes, scale=_SCALE),
+    )
+
+
+def _kind(row: StudyRow, record: StudyRecord) -> str:
+    """Return how a row stands to the baseline's, as a mark's class."""
+    if row.name == record.baseline:
+        return "baseline"
+    against = row.against.get(record.measures[0].name)
+    if against is None or not against.excludes_zero():
+        return "open"
+    return "above" if against.value > 0 else "below"
 
 
 def _rows(cell: Cell, comparison: Comparison) -> Figure:
@@ -177,7 +219,7 @@ def _base(comparison: Comparison) -> Row | None:
     return next((row for row in comparison.done() if row.model == comparison.baseline), None)
 
 
-def _count(rows: Sequence[Row]) -> str:
+def _count(rows: Sequence[Row | StudyRow]) -> str:
     return f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}"
 
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tastemaker.core.errors import DataError
 from tastemaker.core.run import Run
 from tastemaker.data.split import Split
 from tastemaker.evaluation.bootstrap import Interval
 from tastemaker.evaluation.entries import Entry, read_entry
 from tastemaker.evaluation.ranking import Scorer
 from tastemaker.evaluation.rows import all_bounds, all_bounds_json, plain
-from tastemaker.systems.reproduction.records import record_path, write_document
+from tastemaker.systems.reproduction.documents import need_format, record_path, write_document
 
 if TYPE_CHECKING:
-    from tastemaker.systems.reproduction.system import Budget, Setting
+    from tastemaker.systems.reproduction.experiment import Budget
+    from tastemaker.systems.reproduction.system import Setting
 
 FORMAT: Final = 1
 LEAK: Final = "leak"
@@ -210,11 +210,5 @@ def read_shown(out: Path, system: str) -> list[Shown]:
     if not path.exists():
         return []
     top = read_entry(path)
-    version = top["format"].whole()
-    if version != FORMAT:
-        raise DataError(
-            f"this record has format {version}; this version reads format {FORMAT}",
-            where=top.file,
-            remedy="Delete it and show the leak again, or use the version that wrote it.",
-        )
+    need_format(top, FORMAT, "Delete it and show the leak again, or use the version that wrote it.")
     return [Shown.from_json(each) for each in top["shown"].each()]

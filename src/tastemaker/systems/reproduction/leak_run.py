@@ -24,12 +24,13 @@ from tastemaker.evaluation.ranking import Scorer
 from tastemaker.evaluation.ranking_sampled import rank_sampled
 from tastemaker.evaluation.targets import per_user
 from tastemaker.models import make_model
+from tastemaker.systems.reproduction.bench import Bench, dataset_of, trainings_of
 from tastemaker.systems.reproduction.code import code_hash
+from tastemaker.systems.reproduction.experiment import Budget
 from tastemaker.systems.reproduction.leak import Contestant, Leak, LeakRow, Shown, read_shown
 from tastemaker.systems.reproduction.machine import machine_with
 from tastemaker.systems.reproduction.registry import find_system, system_names
-from tastemaker.systems.reproduction.run import Bench, dataset_of, trainings_of
-from tastemaker.systems.reproduction.system import Budget, System
+from tastemaker.systems.reproduction.system import System
 
 BESIDE: Final = ("popularity", "sequential-rules")
 """Models that learn from the training events, shown beside."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tastemaker.evaluation.bootstrap import Interval
+from tastemaker.evaluation.written import NOTHING
 
 
 def number(value: float, *, sign: bool = False) -> str:
@@ -27,6 +31,19 @@ def bounded(known: Interval, *, sign: bool = False) -> str:
     return f"{value} [{number(known.low, sign=sign)}, {number(known.high, sign=sign)}]"
 
 
+def figure_of(value: float) -> str:
+    """Write a number that may be a share, a count or a time, with as many digits as say something.
+
+    >>> figure_of(0.0522), figure_of(1234567.0), figure_of(12.3456), figure_of(float("nan"))
+    ('.0522', '1,234,567', '12.35', '—')
+    """
+    if value != value:
+        return NOTHING
+    if value == int(value) and abs(value) >= 1:
+        return f"{value:,.0f}"
+    return number(value) if abs(value) < 10 else f"{value:,.2f}"
+
+
 def line(*cells: str) -> str:
     r"""Write a line of a table.
 
@@ -49,3 +66,12 @@ def image(alt: str, path: str) -> str:
     """
     said = alt.translate(str.maketrans("[]", "()"))
     return f"[![{said}]({path})]({path})"
+
+
+def made_on(machine: Mapping[str, Any]) -> str:
+    """Write what numbers were made on."""
+    threads = "one thread" if machine.get("threads") == 1 else f"{machine.get('threads')} threads"
+    return (
+        f"on {machine.get('cores')} cores ({machine.get('processor')}), matrix products on {threads}; "
+        f"Python {machine.get('python')}, NumPy {machine.get('numpy')}"
+    )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tastemaker.core.errors import StorageError
 from tastemaker.core.files import atomic_file
 from tastemaker.evaluation.plots_standalone import MARK
-from tastemaker.systems.reproduction.figures import figures
+from tastemaker.systems.reproduction.experiments import AnyRecord, read_records
+from tastemaker.systems.reproduction.figures import Figure, figures, study_figure
 from tastemaker.systems.reproduction.leak import read_shown
-from tastemaker.systems.reproduction.records import read_records
+from tastemaker.systems.reproduction.records import Record
 from tastemaker.systems.reproduction.report import report
-from tastemaker.systems.reproduction.system import System
+from tastemaker.systems.reproduction.study import Study
+from tastemaker.systems.reproduction.study_record import StudyRecord
+from tastemaker.systems.reproduction.system import Cell, System
 
 
 def report_path(out: Path, system: str) -> Path:
@@ -26,14 +30,21 @@ def report_files(system: System, out: Path) -> Mapping[Path, str]:
     Raises:
         DataError: A record is damaged, or of another format version.
     """
-    records = read_records(out, system.name, [cell.name for cell in system.cells])
+    records = read_records(out, system)
     files = {
         out / system.name / figure.name: figure.svg
         for cell in system.cells
         if cell.name in records
-        for figure in figures(cell, records[cell.name])
+        for figure in _figures(cell, records[cell.name])
     }
     return {**files, report_path(out, system.name): report(system, records, read_shown(out, system.name))}
+
+
+def _figures(cell: Cell | Study[Any], record: AnyRecord) -> list[Figure]:
+    if isinstance(cell, Study) and isinstance(record, StudyRecord):
+        figure = study_figure(cell, record)
+        return [] if figure is None else [figure]
+    return figures(cell, record) if isinstance(cell, Cell) and isinstance(record, Record) else []
 
 
 def write_report(system: System, out: Path) -> Path:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
-from tastemaker.core.errors import DataError
-from tastemaker.core.files import atomic_file
 from tastemaker.evaluation.bootstrap import Interval
 from tastemaker.evaluation.comparison import Comparison
 from tastemaker.evaluation.entries import Entry, read_entry
-from tastemaker.evaluation.rows import Row, bounds, bounds_json, plain
+from tastemaker.evaluation.rows import Row, plain
+from tastemaker.systems.reproduction.documents import (
+    Pair,
+    differences_json,
+    need_format,
+    read_differences,
+    record_path,
+    write_document,
+)
 
 FORMAT: Final = 1
-
-
-class Pair(NamedTuple):
-    """Two rows whose difference is wanted."""
-
-    model: str
-    other: str
-    metric: str
-    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,6 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        differences = [{**pair._asdict(), **bounds_json(found)} for pair, found in self.differences.items()]
         return {
             "format": FORMAT,
             "system": self.system,
@@ -85,7 +80,7 @@ class Record:
                 "rows": dict(self.rows),
                 "ranks": {row.model: row.rank_hash for row in self.comparison.done()},
             },
-            "differences": differences,
+            "differences": differences_json(self.differences),
             "comparison": self.comparison.to_json(),
         }
 
@@ -96,13 +91,7 @@ class Record:
         Raises:
             DataError: It is no record, of another format version, or damaged.
         """
-        version = top["format"].whole()
-        if version != FORMAT:
-            raise DataError(
-                f"this record has format {version}; this version reads format {FORMAT}",
-                where=top.file,
-                remedy="Run the cell again, or use the version that wrote it.",
-            )
+        need_format(top, FORMAT)
         hashes = top["hashes"]
         return cls(
             system=top["system"].text(),
@@ -110,16 +99,9 @@ class Record:
             comparison=Comparison.from_json(top["comparison"].value, f"{top.file}: comparison"),
             code=hashes["code"].text(),
             rows={name: word.text() for name, word in hashes["rows"].items()},
-            differences={
-                Pair(*(one[name].text() for name in Pair._fields)): bounds(one) for one in top["differences"].each()
-            },
+            differences=read_differences(top["differences"]),
             machine=top["machine"].mapping(),
         )
-
-
-def record_path(out: Path, system: str, cell: str) -> Path:
-    """Return where the record of a cell lies below the folder of results."""
-    return out / system / f"{cell}.json"
 
 
 def write_record(record: Record, out: Path) -> Path:
@@ -133,16 +115,6 @@ def write_record(record: Record, out: Path) -> Path:
     return path
 
 
-def write_document(document: Mapping[str, Any], path: Path) -> None:
-    """Write JSON values to a file, whole or not at all, so that a difference of two versions can be read.
-
-    Raises:
-        StorageError: It cannot be written.
-    """
-    with atomic_file(path) as temporary:
-        temporary.write_text(_written(document), encoding="utf-8")
-
-
 def read_record(out: Path, system: str, cell: str) -> Record | None:
     """Read the record of a cell; ``None`` if there is none.
 
@@ -151,22 +123,3 @@ def read_record(out: Path, system: str, cell: str) -> Record | None:
     """
     path = record_path(out, system, cell)
     return Record.from_json(read_entry(path)) if path.exists() else None
-
-
-def read_records(out: Path, system: str, cells: Sequence[str]) -> dict[str, Record]:
-    """Read the records of those cells that have one."""
-    found = {cell: read_record(out, system, cell) for cell in cells}
-    return {cell: record for cell, record in found.items() if record is not None}
-
-
-def _written(value: Any, depth: int = 0) -> str:
-    """Write JSON with what is innermost on one line."""
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if not any(isinstance(part, dict | list) for part in parts):
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    inner = "\n" + " " * (depth + 1)
-    if isinstance(value, dict):
-        lines = [f"{json.dumps(name)}: {_written(part, depth + 1)}" for name, part in value.items()]
-        return "{" + inner + f",{inner}".join(lines) + "\n" + " " * depth + "}"
-    lines = [_written(part, depth + 1) for part in value]
-    return "[" + inner + f",{inner}".join(lines) + "\n" + " " * depth + "]"

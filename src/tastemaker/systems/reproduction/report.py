@@ -11,12 +11,25 @@ from tastemaker.evaluation.comparison import BASELINE, Comparison
 from tastemaker.evaluation.conventions import METRICS
 from tastemaker.evaluation.rows import Row
 from tastemaker.evaluation.wording import budgets
-from tastemaker.evaluation.written import NOTHING, percent, said, seconds
-from tastemaker.systems.reproduction.expectations import FAILS, HOLDS, NOT_RUN, OPEN, AtLeast, Beats, Expectation
-from tastemaker.systems.reproduction.figures import figures
-from tastemaker.systems.reproduction.leak import LEAK, Leak, Shown
-from tastemaker.systems.reproduction.markdown import anchor, bounded, image, line, number
+from tastemaker.evaluation.written import NOTHING, said, seconds
+from tastemaker.systems.reproduction.expectations import (
+    FAILS,
+    HOLDS,
+    NOT_RUN,
+    OPEN,
+    AtLeast,
+    Beats,
+    Expectation,
+    Known,
+)
+from tastemaker.systems.reproduction.figures import Figure, figures, study_figure
+from tastemaker.systems.reproduction.leak import Shown
+from tastemaker.systems.reproduction.leak_report import leak_section
+from tastemaker.systems.reproduction.markdown import anchor, bounded, image, line, made_on, number
 from tastemaker.systems.reproduction.records import Record
+from tastemaker.systems.reproduction.study import Study
+from tastemaker.systems.reproduction.study_record import StudyRecord
+from tastemaker.systems.reproduction.study_report import study_section
 from tastemaker.systems.reproduction.system import Cell, System
 
 _MARKS: Final = {HOLDS: "**holds**", FAILS: "**does not hold**", OPEN: OPEN, NOT_RUN: NOT_RUN}
@@ -35,12 +48,12 @@ _QUIET: Final = {
 """Knobs that the report says elsewhere, or that are the same in all reports."""
 
 
-def report(system: System, records: Mapping[str, Record], shown: Sequence[Shown] = ()) -> str:
+def report(system: System, records: Mapping[str, Record | StudyRecord], shown: Sequence[Shown] = ()) -> str:
     """Return the report of a system.
 
     Args:
         system: What was claimed and expected.
-        records: Name of a cell -> what it gave; cells without a record are reported as not run.
+        records: Name of a cell or study -> what it gave; those without a record are reported as not run.
         shown: What its leak was worth, if that was shown.
     """
     lines = [f"<!-- Written by `tastemaker reproduce {system.name} --report` from the records beside it. -->", ""]
@@ -50,21 +63,21 @@ def report(system: System, records: Mapping[str, Record], shown: Sequence[Shown]
     lines += _account(system)
     lines += _verdicts(system, records)
     if system.leak is not None and shown:
-        lines += _leak(system, system.leak, shown)
+        lines += leak_section(system.name, system.leak, shown)
     for cell in system.cells:
         lines += [f"## {cell.name}", "", cell.shows, ""]
         record = records.get(cell.name)
-        lines += _missing(system, cell) if record is None else _cell(system, cell, record)
+        lines += _missing(system, cell) if record is None else _section(system, cell, record)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def verdict_lines(cell: Cell, record: Record) -> list[str]:
-    """Say in a line each what came of the expectations of a cell."""
+def verdict_lines(cell: Cell | Study[Any], record: Known) -> list[str]:
+    """Say in a line each what came of the expectations of a cell or study."""
     lines = []
     for each in cell.expectations:
         verdict = each.verdict(record)
         ours = "" if verdict.ours is None else f", ours {bounded(verdict.ours, sign=isinstance(each, Beats))}"
-        lines.append(f"{verdict.word}: {each.model} {_metric(each)} {_expected(each)}{ours}")
+        lines.append(f"{verdict.word}: {each.model} {_metric(each)} {_expected(each, cell)}{ours}")
     return lines
 
 
@@ -83,7 +96,7 @@ def _account(system: System) -> Iterator[str]:
         yield ""
 
 
-def _verdicts(system: System, records: Mapping[str, Record]) -> Iterator[str]:
+def _verdicts(system: System, records: Mapping[str, Record | StudyRecord]) -> Iterator[str]:
     """Say what holds, in a table of all expectations."""
     expected = [(cell, each) for cell in system.cells for each in cell.expectations]
     if not expected:
@@ -105,7 +118,7 @@ def _verdicts(system: System, records: Mapping[str, Record]) -> Iterator[str]:
             f"[{cell.name}](#{anchor(cell.name)})",
             each.model,
             _metric(each),
-            _expected(each),
+            _expected(each, cell),
             f"({sources.index(each.source) + 1})" if each.source else NOTHING,
             NOTHING if verdict.ours is None else bounded(verdict.ours, sign=isinstance(each, Beats)),
             _MARKS[verdict.word],
@@ -114,60 +127,41 @@ def _verdicts(system: System, records: Mapping[str, Record]) -> Iterator[str]:
     yield from (f"({number}) {source}.\n" for number, source in enumerate(sources, start=1))
 
 
-def _leak(system: System, leak: Leak, shown: Sequence[Shown]) -> Iterator[str]:
-    """Write what a leak is worth, in a table for each data set."""
-    yield from ("## The leak, shown", "", leak.about, "")
-    for each in shown:
-        counts, metrics = each.counts, list(dict.fromkeys(name for row in each.rows for name in row.metrics))
-        yield (
-            f"`{each.dataset}`, {each.protocol}, split `{each.split_hash}`: {counts['people']:,} people, "
-            f"{counts['items']:,} items, {counts['train_events']:,} events to learn from. Each of "
-            f"{counts['answers']:,} answers is ranked among {each.negatives:,} {each.candidates} negatives; means of "
-            f"{len(each.negative_seeds)} draws, with 95 % intervals over people."
-        )
-        if counts["short"]:
-            yield f"{counts['short']:,} answers have fewer, since their person met nearly everything."
-        yield ""
-        yield line("graph", "what ranks", *metrics, "answers in the graph")
-        yield line("---", "---", *["--:"] * (len(metrics) + 1))
-        for row in each.rows:
-            values = (
-                [bounded(row.metrics[name]) for name in metrics]
-                if row.metrics
-                else ["not run", *[""] * (len(metrics) - 1)]
-            )
-            yield line(row.graph or NOTHING, row.vectors, *values, percent(row.inside))
-        yield ""
-        yield from (f"{row.name} was not run: {row.reason}.\n" for row in each.rows if row.reason)
-        yield from (leak.says(each.by_name()), "")
-        codes = " and ".join(f"`{code[:12]}`" for code in dict.fromkeys(row.code for row in each.rows))
-        yield (
-            f"Made with code {codes} and data `{each.fingerprint[:12]}` in "
-            f"{seconds(sum(row.seconds for row in each.rows))} of work {_where(each.machine)}. "
-            f"[Record]({system.name}/{LEAK}.json)"
-        )
-        yield ""
-
-
 def _metric(each: Expectation) -> str:
     return f"{each.metric}, {each.part}" if each.part else each.metric
 
 
-def _expected(each: Expectation) -> str:
+def _expected(each: Expectation, cell: Cell | Study[Any]) -> str:
     if isinstance(each, Beats):
-        return f"above {each.other}" + (f" by {number(each.by)}" if each.by else "")
+        return f"{'better than' if isinstance(cell, Study) else 'above'} {each.other}" + (
+            f" by {number(each.by)}" if each.by else ""
+        )
     if isinstance(each, AtLeast):
         return f"at least {number(each.value)}"
     room = f"{each.tolerance:.0%}".replace("%", " %") if each.relative else number(each.tolerance)
     return f"{number(each.value)} ± {room}"
 
 
-def _missing(system: System, cell: Cell) -> Iterator[str]:
-    source = SOURCES.get(cell.setting.source)
+def _missing(system: System, cell: Cell | Study[Any]) -> Iterator[str]:
+    source = SOURCES.get(cell.source)
     yield f"Not run yet. `tastemaker reproduce {system.name} --cell {cell.name}` runs it."
     if source is not None:
         yield f"It needs the data set [`{source.name}`]({source.homepage}): `tastemaker data show {source.name}`."
     yield ""
+
+
+def _section(system: System, cell: Cell | Study[Any], record: Record | StudyRecord) -> Iterator[str]:
+    """Write what an experiment gave, and what it was made with."""
+    if isinstance(cell, Study) and isinstance(record, StudyRecord):
+        yield from study_section(cell, record, _pictured(system, study_figure(cell, record)))
+    elif isinstance(cell, Cell) and isinstance(record, Record):
+        yield from _cell(system, cell, record)
+    yield _made(record)
+    yield ""
+
+
+def _pictured(system: System, figure: Figure | None) -> list[str]:
+    return [] if figure is None else [image(figure.alt, f"{system.name}/{figure.name}"), ""]
 
 
 def _cell(system: System, cell: Cell, record: Record) -> Iterator[str]:
@@ -182,9 +176,7 @@ def _cell(system: System, cell: Cell, record: Record) -> Iterator[str]:
     if cell.budget == "quick":
         yield "This cell is quick: it shows that everything runs, and is too small to rank methods."
     yield ""
-    pictures = {
-        figure.shows: [image(figure.alt, f"{system.name}/{figure.name}"), ""] for figure in figures(cell, record)
-    }
+    pictures = {figure.shows: _pictured(system, figure) for figure in figures(cell, record)}
     yield from _rows(cell, comparison)
     yield from pictures.get("rows", ())
     yield from _parts(cell, comparison)
@@ -193,8 +185,6 @@ def _cell(system: System, cell: Cell, record: Record) -> Iterator[str]:
     yield from _notes(cell, comparison)
     yield from _settings(comparison)
     yield _knobs(comparison)
-    yield ""
-    yield _made(record)
     yield ""
 
 
@@ -280,16 +270,9 @@ def _knobs(comparison: Comparison) -> str:
     )
 
 
-def _made(record: Record) -> str:
+def _made(record: Record | StudyRecord) -> str:
+    data = record.data.values() if isinstance(record, StudyRecord) else [record.comparison.fingerprint]
     return (
-        f"Made with code `{record.code[:12]}` and data `{record.comparison.fingerprint[:12]}` in "
-        f"{seconds(record.seconds)} of work {_where(record.machine)}. [Record]({record.system}/{record.cell}.json)"
-    )
-
-
-def _where(machine: Mapping[str, Any]) -> str:
-    threads = "one thread" if machine.get("threads") == 1 else f"{machine.get('threads')} threads"
-    return (
-        f"on {machine.get('cores')} cores ({machine.get('processor')}), matrix products on {threads}; "
-        f"Python {machine.get('python')}, NumPy {machine.get('numpy')}"
+        f"Made with code `{record.code[:12]}` and data {' and '.join(f'`{each[:12]}`' for each in data)} in "
+        f"{seconds(record.seconds)} of work {made_on(record.machine)}. [Record]({record.system}/{record.cell}.json)"
     )

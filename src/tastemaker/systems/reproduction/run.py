@@ -4,74 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tastemaker.core.errors import AssetError, DataError, TastemakerError
-from tastemaker.core.run import Run
-from tastemaker.data import Dataset, Split, joined, load_dataset, make_split
-from tastemaker.data.assets import cache_folder
+from tastemaker.data import Split, joined, make_split
 from tastemaker.data.fewer import some_people
-from tastemaker.data.folder import read_folder
-from tastemaker.data.sources.registry import SOURCES
 from tastemaker.evaluation import compare
 from tastemaker.evaluation.candidates import SAMPLED
 from tastemaker.evaluation.intervals import Measured
 from tastemaker.evaluation.negatives import apart
 from tastemaker.evaluation.resume import RowFolder
 from tastemaker.systems.reproduction.attempts import Attempts
+from tastemaker.systems.reproduction.bench import Bench, Outcome, dataset_of, no_record, trainings_of, words_hash
 from tastemaker.systems.reproduction.check import compare_records
 from tastemaker.systems.reproduction.code import code_hash, row_hash, spec_of
 from tastemaker.systems.reproduction.differences import differences
+from tastemaker.systems.reproduction.documents import Pair
 from tastemaker.systems.reproduction.expectations import Beats
 from tastemaker.systems.reproduction.machine import machine
-from tastemaker.systems.reproduction.records import Pair, Record, read_record, write_record
+from tastemaker.systems.reproduction.records import Record, read_record, write_record
 from tastemaker.systems.reproduction.system import Cell, Setting, System, Trial
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where cells are run, and how.
-
-    Attributes:
-        out: Folder of the results.
-        data: Folder that holds data sets under the names of their sources; ``None`` looks where a source always does.
-        work: Folder in which finished rows are kept, and trainings epoch by epoch; cells, also of other systems, that
-            have a row or a training in common share it.
-        run: Progress.
-        again: Measure anew what is there already.
-        rows: Names of the rows to run; ``None`` runs all.
-        say: Is told what a reader should know while a cell runs.
-    """
-
-    out: Path
-    data: Path | None = None
-    work: Path = field(default_factory=lambda: cache_folder() / "reproductions")
-    run: Run = field(default_factory=Run)
-    again: bool = False
-    rows: frozenset[str] | None = None
-    say: Callable[[str], None] = lambda text: None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a cell.
-
-    Attributes:
-        cell: Its name.
-        status: ``measured``; ``up to date``, where the same code measured the same before; or ``not run``.
-        reason: Why it was not run.
-        record: What was measured, now or before.
-        path: Where the record lies.
-    """
-
-    cell: str
-    status: Literal["measured", "up to date", "not run"]
-    reason: str = ""
-    record: Record | None = None
-    path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +38,7 @@ class _Ready:
     identities: Mapping[str, str]
 
 
-def run_cell(system: System, cell: Cell, bench: Bench) -> Outcome:
+def run_cell(system: System, cell: Cell, bench: Bench) -> Outcome[Record]:
     """Run a cell and write its record, unless a record of the same code, data and split is there.
 
     Rows are kept one by one as they are finished, and trainings after each epoch: a run that is broken off loses no
@@ -115,11 +69,7 @@ def check_cell(system: System, cell: Cell, bench: Bench) -> tuple[list[str], lis
     """
     before = read_record(bench.out, system.name, cell.name)
     if before is None:
-        raise DataError(
-            f"cell '{cell.name}' of {system.name} has no record to check",
-            where=str(bench.out),
-            remedy=f"Run it first: tastemaker reproduce {system.name} --cell {cell.name}",
-        )
+        raise no_record(system.name, cell.name, bench)
     return compare_records(before, _measured(system, cell, _ready(cell, bench), bench, keep=False))
 
 
@@ -131,7 +81,7 @@ def _ready(cell: Cell, bench: Bench) -> _Ready:
     else:
         choosing = make_split(dataset, setting.protocol, run=run, **setting.knobs)
         split = make_split(dataset, setting.protocol, run=run, **{**setting.knobs, "train_on_valid": True})
-    where = [_words_hash(dataset), split.hash, None if choosing is None else choosing.hash]
+    where = [words_hash(dataset), split.hash, None if choosing is None else choosing.hash]
     elsewhere: dict[tuple[str, ...], Split] = {}
     identities = {}
     for name, trial in cell.models.items():
@@ -144,32 +94,6 @@ def _ready(cell: Cell, bench: Bench) -> _Ready:
         identities[name] = _identity(trial, cell, learnt_from)
     known = {name: word for name, word in identities.items() if word is not None}
     return _Ready(split, choosing, elsewhere, known)
-
-
-def dataset_of(name: str, bench: Bench, run: Run) -> Dataset:
-    """Load a source by name, or what lies under that name among the data at hand, in Tastemaker's layout.
-
-    Raises:
-        AssetError: It cannot be fetched.
-        DataError: There is no such source, or what it has is damaged.
-    """
-    source = SOURCES.get(name)
-    folder = None
-    if bench.data is not None:
-        names = (name,) if source is None else source.folders
-        folder = next((bench.data / each for each in names if (bench.data / each).is_dir()), None)
-    with run.track(f"Loading {name}"):
-        if source is None and folder is not None:
-            return read_folder(folder)
-        return load_dataset(name, folder, run=run, notify=bench.say)
-
-
-def _words_hash(dataset: Dataset) -> str:
-    """Return the sha256 of all that models may read beside the events, which the split's hash covers."""
-    digest = hashlib.sha256()
-    for table in (dataset.catalogue, dataset.users, dataset.relations):
-        digest.update(b"-" if table is None else table.frame.write_ndjson().encode())
-    return digest.hexdigest()
 
 
 def _identity(trial: Trial, cell: Cell, where: list[str | None]) -> str | None:
@@ -261,11 +185,6 @@ def _measured(system: System, cell: Cell, ready: _Ready, bench: Bench, *, keep: 
 def _questions(split: Split, setting: Setting) -> Split:
     """Return the split as it is asked: each target for itself where it is ranked among a sample."""
     return replace(split, test=apart(split.test)) if setting.candidates in SAMPLED else split
-
-
-def trainings_of(bench: Bench, code: str) -> Path | None:
-    """Return where trainings of this code are kept; nowhere where all is to be measured anew."""
-    return None if bench.again else bench.work / "trainings" / code[:16]
 
 
 def _refit(setting: Setting) -> dict[str, Any]:

@@ -1,26 +1,22 @@
-"""What a system is: a claim, and cells that test it; each cell compares models in one setting."""
+"""What a system is: a claim, and experiments that test it; a cell compares models in one setting."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from tastemaker.core.errors import DataError, nearest
 from tastemaker.core.recommender import Recommender
 from tastemaker.evaluation.comparison import BASELINE
 from tastemaker.evaluation.negatives import NEGATIVES, SEEDS
 from tastemaker.models import make_model
-from tastemaker.systems.reproduction.expectations import Expectation
+from tastemaker.systems.reproduction.experiment import MINUTES, Budget, Experiment
 from tastemaker.systems.reproduction.leak import Leak
+from tastemaker.systems.reproduction.study import Study
 
 Kind = Literal["recommender", "agent", "judge", "simulator", "attack", "training"]
-Budget = Literal["quick", "full"]
-BUDGETS: Final = ("quick", "full")
-
-MINUTES: Final = 60.0
-"""What one row of a cell may take unless it says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -74,34 +70,37 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One experiment: some models in one setting, and what is expected of them.
+class Cell(Experiment):
+    """One comparison of rankings: some models in one setting, and what is expected of them.
 
     Attributes:
-        name: What it is called in files and on the command line.
         setting: What they are compared on.
-        shows: What a reader learns from it, in a sentence.
         models: Name of a row -> its trial, the baseline among them.
-        expectations: What should come out.
-        budget: ``quick`` cells take minutes and are too small to rank methods; ``full`` ones take up to 90 minutes.
-        seeds: Each model is fitted and tested once for each.
         baseline: The row that others are compared with.
         columns: Metrics in the report's table; by default NDCG and hit rate at the first cut-off.
         parts: Families of parts of the test that the report shows, such as ``popularity``.
-        differs: What is not as it was in the sources of the expectations, and why; sentences.
     """
 
-    name: str
     setting: Setting
-    shows: str
     models: Mapping[str, Trial]
-    expectations: Sequence[Expectation] = ()
-    budget: Budget = "full"
-    seeds: Sequence[int] = (0,)
     baseline: str = BASELINE
     columns: Sequence[str] = ()
     parts: Sequence[str] = ()
-    differs: Sequence[str] = ()
+
+    @property
+    def source(self) -> str:
+        """Name of the data source."""
+        return self.setting.source
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the rows."""
+        return list(self.models)
+
+    @property
+    def about(self) -> str:
+        """How the data are split."""
+        return self.setting.protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +114,7 @@ class System:
         citation: Who published it, and where.
         claim: What is claimed, as a sentence that can be wrong.
         must_move: The metric that must move if the claim is true; written down before the first run.
-        cells: The experiments, the quick one first.
+        cells: The experiments, the quick one first: comparisons of rankings (`Cell`), and others (`Study`).
         leak: A leak of its published evaluation, which can be shown.
         account: What was published and what the released code does, as observations; a sentence or a few each, in
             Markdown.
@@ -127,11 +126,11 @@ class System:
     citation: str
     claim: str
     must_move: str
-    cells: Sequence[Cell]
+    cells: Sequence[Cell | Study[Any]]
     leak: Leak | None = None
     account: Sequence[str] = ()
 
-    def chosen(self, names: Sequence[str] = (), budget: Budget = "full") -> list[Cell]:
+    def chosen(self, names: Sequence[str] = (), budget: Budget = "full") -> list[Cell | Study[Any]]:
         """Return the cells of these names, or all that a budget has room for: a full one for every cell.
 
         Raises:

@@ -1,0 +1,1 @@
+"""What studies of several systems measure: ratings, and texts about items."""
