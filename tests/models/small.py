@@ -47,6 +47,7 @@ SMALL: Final[Mapping[str, Mapping[str, Any]]] = {
         "prompts": "bare",
         "indexer": "item-token",
     },
+    "asked-rating": {"generator": {"name": "script", "replies": ["4"] * 3000}, "sample": 50},
 }
 """Name of a model -> hyper-parameters, where the usual ones take too long."""
 

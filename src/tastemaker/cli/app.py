@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from tastemaker.cli import (
+    ask,
     config_commands,
     data_commands,
     demo,
@@ -22,6 +23,8 @@ from tastemaker.cli import (
     key_commands,
     model_commands,
     probe_commands,
+    profile_commands,
+    prompt_commands,
     registry_commands,
     report_commands,
     reproduce_commands,
@@ -130,6 +133,8 @@ app.add_typer(data_commands.app, name="data", rich_help_panel="Data and settings
 app.add_typer(config_commands.app, name="config", rich_help_panel="Data and settings")
 app.add_typer(encoder_commands.app, name="encoders", rich_help_panel="Data and settings")
 app.add_typer(generator_commands.app, name="models", rich_help_panel="Data and settings")
+app.add_typer(prompt_commands.app, name="prompts", rich_help_panel="Data and settings")
+app.add_typer(profile_commands.app, name="profiles", rich_help_panel="Data and settings")
 app.command("compare", rich_help_panel="Models")(evaluate_commands.compare)
 app.command("evaluate", rich_help_panel="Models")(evaluate_commands.evaluate)
 app.command("report", rich_help_panel="Models")(report_commands.report)
@@ -140,6 +145,7 @@ app.command("train", rich_help_panel="Models")(model_commands.train)
 app.command("recommend", cls=ManyValuesCommand, rich_help_panel="Recommendations")(model_commands.recommend)
 app.command("similar", rich_help_panel="Recommendations")(model_commands.similar)
 app.command("search", rich_help_panel="Recommendations")(search.search)
+app.command("ask", cls=ManyValuesCommand, rich_help_panel="Recommendations")(ask.ask)
 app.command("explain", cls=ManyValuesCommand, rich_help_panel="Recommendations")(model_commands.explain)
 app.add_typer(key_commands.app, name="keys", rich_help_panel="Recommendations")
 app.command("serve", rich_help_panel="Recommendations")(serve.serve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
@@ -11,7 +12,10 @@ from tastemaker.cli.output import Output, write_json
 from tastemaker.core.recommendations import Contributions
 
 if TYPE_CHECKING:
+    from tastemaker.cli.workspace import Workspace
+    from tastemaker.core.query import Query
     from tastemaker.engine import Engine
+    from tastemaker.language.asking.explaining import Explanation
 
 _WIDTH: Final = 28
 _ROWS: Final = 15
@@ -21,8 +25,31 @@ Amounts = list[tuple[str, str, float]]
 """Id or kind, what is shown, amount."""
 
 
-def show_explanation(out: Output, engine: Engine, contributions: Contributions) -> None:
-    """Write what each item of the history and each part of the model adds to a score."""
+def in_a_sentence(
+    work: Workspace, engine: Engine, query: Query, contributions: Contributions, generator: str
+) -> Explanation:
+    """Return what speaks for an item in a sentence or two, by a generator where what it says passes the checks.
+
+    Args:
+        work: The settings.
+        engine: What explains.
+        query: The request, as it was put: of a profile nothing is repeated.
+        contributions: Where the score came from.
+        generator: The generator's name; ``none`` for a template.
+    """
+    from tastemaker.cli.ask import chosen_generator
+    from tastemaker.language.asking.explaining import Explainer
+    from tastemaker.pipeline.explaining import told_of
+
+    explainer = Explainer(chosen_generator(work, generator), seed=work.settings.run.seed)
+    full = replace(engine.resolve(query)[0], text=query.text)
+    return explainer(told_of(contributions, full, engine.dataset.catalogue))
+
+
+def show_explanation(
+    out: Output, engine: Engine, contributions: Contributions, said: Explanation | None = None
+) -> None:
+    """Write what each item of the history and each part of the model adds to a score, and a sentence about it."""
     items, sources = by_item(engine, contributions), by_source(engine, contributions)
     if out.as_json:
         write_json(
@@ -34,6 +61,7 @@ def show_explanation(out: Output, engine: Engine, contributions: Contributions) 
                 "by_item": [{"name": name, "title": title, "amount": amount} for name, title, amount in items],
                 "by_source": [{"name": name, "amount": amount} for name, _, amount in sources],
                 "parts": [_part(part) for part in contributions.parts],
+                **({} if said is None else {"said": _said(said)}),
             }
         )
         return
@@ -41,6 +69,10 @@ def show_explanation(out: Output, engine: Engine, contributions: Contributions) 
     if not contributions.additive:
         out.note("This model is no sum of its parts: the amounts below are an approximation.")
     out.print(_bars("by item", items), "", _bars("by part of the model", sources))
+    if said is not None:
+        out.print("", said.text)
+        for why in (*said.degraded, *said.faults):
+            out.note(f"Said by the template: {why}")
 
 
 def by_item(engine: Engine, contributions: Contributions) -> Amounts:
@@ -63,6 +95,18 @@ def by_source(engine: Engine, contributions: Contributions) -> Amounts:
 
 def _part(part: Any) -> dict[str, Any]:
     return {"kind": part.kind, "name": part.name, "source": part.source or None, "amount": part.amount}
+
+
+def _said(said: Explanation) -> dict[str, Any]:
+    facts = [fact.text for fact in said.facts]
+    return {
+        "text": said.text,
+        "by": said.by,
+        "facts": facts,
+        "cited": [facts[place] for place in said.cited],
+        "rejected": said.rejected or None,
+        "faults": [*said.degraded, *said.faults],
+    }
 
 
 def _bars(heading: str, amounts: Amounts) -> Table:

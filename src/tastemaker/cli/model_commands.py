@@ -265,20 +265,23 @@ def explain(
     text: options.Text = None,
     profile: options.Profile = None,
     model: options.ModelFolder = None,
+    generator: options.Generator = None,
     source: options.Source = None,
     data: options.Data = None,
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
     """Show where the score of one item comes from: by item of the history, and by part of the model."""
-    from tastemaker.cli.explanation import show_explanation
+    from tastemaker.cli.explanation import in_a_sentence, show_explanation
     from tastemaker.cli.workspace import Workspace
 
     work = Workspace.open(Output(as_json=as_json), config, {"data.source": source, "data.path": _text(data)})
     engine = work.engine(model)
     chosen = work.item(engine, item)
-    contributions = engine.explain(_query(work, engine, user, history, like, dislike, text, profile), chosen)
-    show_explanation(work.out, engine, contributions)
+    query = _query(work, engine, user, history, like, dislike, text, profile)
+    contributions = engine.explain(query, chosen)
+    said = None if generator is None else in_a_sentence(work, engine, query, contributions, generator)
+    show_explanation(work.out, engine, contributions, said)
 
 
 def _text(path: Path | None) -> str | None:

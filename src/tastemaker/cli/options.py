@@ -59,6 +59,14 @@ Dislike = Annotated[
     list[str] | None,
     typer.Option("--dislike", metavar="ITEM...", help="Titles or ids to stay away from; several as for --history."),
 ]
+Generator = Annotated[
+    str | None,
+    typer.Option(
+        "--generator",
+        metavar="NAME",
+        help="What writes: a name of `models list`, NAME:MODEL, or none for templates alone.",
+    ),
+]
 Text = Annotated[str | None, typer.Option("--text", metavar="WORDS", help="What is wanted, in words.")]
 
 Profile = Annotated[

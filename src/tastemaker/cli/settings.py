@@ -28,7 +28,7 @@ DEFAULT_ENCODER: Final = "minilm"
 
 _PATHS: Final = ("data.path", "train.folder", "evaluate.reports", "serve.store", "serve.backups", "generator.trace")
 """Paths start at the file's folder, those that the file leaves at their default as well."""
-_TABLES: Final = ("models.", "generator.")
+_TABLES: Final = ("models.", "generator.", "prompts.")
 """Sections that hold tables of their own."""
 
 
@@ -230,6 +230,24 @@ class ScenarioTables(Section):
         return self
 
 
+class PromptTables(Section):
+    """Prompts in other words, a table for each name; `tastemaker.cli.prompt_settings` reads them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _only_prompts(self) -> Self:
+        if tables := self.model_extra:
+            from tastemaker.cli.prompt_settings import check_tables
+
+            check_tables(tables)
+        return self
+
+    def tables(self) -> dict[str, dict[str, str]]:
+        """Return the table of each prompt that is said in other words."""
+        return dict(self.model_extra or {})
+
+
 class RunSettings(Section):
     """What holds for every command."""
 
@@ -264,6 +282,11 @@ class Settings(Section):
         examples=[{"home": {"retrieve": ["model"], "where": "price < 100"}}],
     )
     generator: GeneratorSettings = GeneratorSettings()
+    prompts: PromptTables = Field(
+        PromptTables(),
+        description="what the language model is asked, in other words, a table for each prompt: docs/prompts.md",
+        examples=[{"rank-yes-no": {"task": "Judge by what the reader chose before and by the season."}}],
+    )
     run: RunSettings = RunSettings()
 
     @model_validator(mode="after")
@@ -391,7 +414,7 @@ def _config_error(error: ValidationError, origins: Mapping[str, str], file: Path
     name = ".".join(place)
     where = origins.get(name) or origins.get(".".join(place[:2])) or (str(file) if file else COMMAND_LINE)
     if first["type"] == "extra_forbidden":
-        kind = "section" if len(place) == 1 else "model" if place[0] == "models" and len(place) == 2 else "key"
+        kind = "section" if len(place) == 1 else _NAMED.get(place[0], "key") if len(place) == 2 else "key"
         return ConfigError(f"unknown {kind} '{name}'", where=where, remedy=nearest(place[-1], _known_names(place)))
     if first["type"] in ("model_type", "dict_type"):
         return ConfigError(
@@ -410,10 +433,17 @@ def _known_names(place: list[str]) -> list[str]:
         from tastemaker.cli.model_tables import known_names
 
         return known_names(place)
+    if place[0] == "prompts":
+        from tastemaker.cli.prompt_settings import known_words
+
+        return known_words(place)
     if len(place) == 3:
         return [name for table in tables_of(place[1]) for name in table.model_fields]
     return _sections().get(place[0], []) + sorted(_split_knobs(place[0] == "split"))
 
+
+_NAMED: Final = {"models": "model", "prompts": "prompt"}
+"""What the tables of a section are named after."""
 
 _ARTICLES: Final = {
     "string": "text",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tastemaker.core.run import Run
     from tastemaker.data import Catalogue, Dataset, EventSplit, Split
     from tastemaker.engine import Engine
+    from tastemaker.language.asking.prompt import ChatPrompt
     from tastemaker.models import DenseRecommender
     from tastemaker.retrieval import TextSearch
     from tastemaker.store.ports import Row, TenantStore
@@ -151,6 +152,8 @@ class Workspace:
             encoder=encoder,
             no_encoder=why,
             item=self.settings.text.item,
+            generator=self.generator() if any(each.ask for each in scenarios.values()) else None,
+            prompt=self.prompt,
             **self.people_in_words(),
         )
         engine.lineage = lineage
@@ -260,6 +263,16 @@ class Workspace:
             budget=Budget(**told.budget.model_dump()) if told.budget else None,
             ledger=Ledger(days_file()),
         )
+
+    def prompt(self, name: str) -> ChatPrompt:
+        """Return a prompt in the words of the settings, where they have some for it.
+
+        Raises:
+            ConfigError: There is no such prompt, or the words of the settings cannot stand in its place.
+        """
+        from tastemaker.cli.prompt_settings import prompt_of
+
+        return prompt_of(name, self.settings.prompts.tables(), self.resolved.file)
 
     def text_search(self, catalogue: Catalogue, encoder: str | Mapping[str, Any] | None) -> TextSearch:
         """Return a search over a catalogue, by words alone where there is no encoder.

@@ -1,6 +1,7 @@
 """Models: everything that keeps the `Recommender` contract."""
 
 from tastemaker.models.alpharec import AlphaRec
+from tastemaker.models.asked_rating import AskedRating
 from tastemaker.models.base import DenseRecommender
 from tastemaker.models.bias import Bias
 from tastemaker.models.biased_mf import BiasedMF
@@ -22,6 +23,7 @@ from tastemaker.models.learned_fusion import LearnedFusion
 from tastemaker.models.lightgcn import LightGCN
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
+from tastemaker.models.profile_knn import CountsTextAndProfiles, ProfileKNN
 from tastemaker.models.registry import LADDER, MODELS, load_model, make_model, make_models, model_class
 from tastemaker.models.reranked import Reranked
 from tastemaker.models.rp3beta import RP3beta
@@ -41,11 +43,13 @@ __all__ = [
     "SLIM",
     "V_SKNN",
     "AlphaRec",
+    "AskedRating",
     "Bias",
     "BiasedMF",
     "ContentBM25",
     "ContentKNN",
     "CountsAndText",
+    "CountsTextAndProfiles",
     "CountsTextAndVectors",
     "DenseRecommender",
     "EmbeddingKNN",
@@ -62,6 +66,7 @@ __all__ = [
     "LightGCN",
     "Markov",
     "Popularity",
+    "ProfileKNN",
     "RP3beta",
     "RecentPopularity",
     "Reranked",

@@ -378,7 +378,7 @@ class DenseRecommender(ABC):
                     raise
         if interactions is not None:
             self._absorb(interactions)
-            self.provenance_ = _with(self.provenance_, interactions.provenance())
+            self.provenance_ = joined_provenance(self.provenance_, interactions.provenance())
         return self
 
     def twin(self) -> Self:
@@ -446,7 +446,7 @@ class DenseRecommender(ABC):
             raise NotFittedError(f"'{self.name}' is not fitted", remedy="Call fit(train) or load(folder) first.")
 
 
-def _with(old: Provenance, new: Provenance) -> Provenance:
+def joined_provenance(old: Provenance, new: Provenance) -> Provenance:
     """Return what was seen by both; other data sets are kept by name."""
     if new.fingerprint != old.fingerprint:
         others = tuple(dict.fromkeys((*old.others, new.dataset)))

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tastemaker.core.errors import ModelError, nearest
 from tastemaker.models import storage
 from tastemaker.models.alpharec import AlphaRec
+from tastemaker.models.asked_rating import AskedRating
 from tastemaker.models.base import DenseRecommender, Settings
 from tastemaker.models.bias import Bias
 from tastemaker.models.biased_mf import BiasedMF
@@ -32,6 +33,7 @@ from tastemaker.models.learned_fusion import LearnedFusion
 from tastemaker.models.lightgcn import LightGCN
 from tastemaker.models.markov import Markov
 from tastemaker.models.popularity import Popularity, RecentPopularity
+from tastemaker.models.profile_knn import CountsTextAndProfiles, ProfileKNN
 from tastemaker.models.reranked import Reranked
 from tastemaker.models.rp3beta import RP3beta
 from tastemaker.models.sasrec import SASRec
@@ -60,11 +62,13 @@ MODELS: Final[Mapping[str, type[DenseRecommender]]] = {
         ContentKNN,
         ContentBM25,
         EmbeddingKNN,
+        ProfileKNN,
         AlphaRec,
         KALM4Rec,
         Generative,
         CountsAndText,
         CountsTextAndVectors,
+        CountsTextAndProfiles,
         Fusion,
         FusionWithVectors,
         LearnedFusion,
@@ -74,6 +78,7 @@ MODELS: Final[Mapping[str, type[DenseRecommender]]] = {
         BiasedMF,
         FeatureRidge,
         GenerativeRating,
+        AskedRating,
         HashedLogistic,
     )
 }

@@ -103,6 +103,15 @@ class LocalTorch(InProcess):
         """Return how many tokens a text has; loads the model."""
         return len(self.network.encode(defused(text, self.network.marks)))
 
+    def tokens(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """Return the tokens of a prompt, and those of each option behind it, as ``choose`` weighs them.
+
+        Raises:
+            ConfigError: The model is not made for conversations.
+        """
+        prompt, encode = self._prompt(messages), self.network.encode
+        return encode(prompt), [tokens_after(encode, prompt, option, alone=encode) for option in options]
+
     def _queue(self) -> Executor:
         return self.network.queue
 
@@ -164,10 +173,7 @@ class LocalTorch(InProcess):
         return Reply(text, None, finish, Usage(len(prompt), reused, len(tokens)), Path(self.model).name)
 
     def _weigh(self, ask: Ask, messages: Sequence[Message], options: Sequence[str]) -> Weighed:
-        prompt = self._prompt(messages)
-        read = self.network.encode(prompt)
-        encode = self.network.encode
-        tokens = [tokens_after(encode, prompt, option, alone=encode) for option in options]
+        read, tokens = self.tokens(messages, options)
         with Run(threads=self._threads or default_threads()).limited():
             logits, reused = self._read(ask, read)
             totals = self.network.score(logits, tokens, ask)
