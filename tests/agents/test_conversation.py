@@ -166,6 +166,35 @@ def test_thanks_and_small_talk_show_no_list(talk: Talk) -> None:
         assert words(turn)
 
 
+def test_a_critique_of_a_number_goes_below_what_it_is_compared_with(talk: Talk) -> None:
+    talk.say(wished("moods", "is", "dark"))
+    turn = talk.say(Act("critique", slot="year", sign="less", items=("b20",), words="older"))
+    assert [(wish.slot, wish.sign, wish.value) for wish in turn.state.active][-1] == ("year", "at most", 1819.0)
+    assert all(book(item)["year"] < 1820 for item in shown(turn))
+
+
+def test_a_critique_of_a_text_wants_or_refuses_what_it_names(talk: Talk) -> None:
+    talk.say()
+    turn = talk.say(Act("critique", slot="length", sign="less", value="long", items=("b20",), words="not so long"))
+    assert [(wish.slot, wish.sign, wish.value) for wish in turn.state.active] == [("length", "is not", "long")]
+    turn = talk.say(Act("critique", slot="moods", sign="more", value="grand", words="grander"))
+    assert [(wish.slot, wish.sign, wish.value) for wish in turn.state.active][-1] == ("moods", "is", "grand")
+    for words, sign, value in (("too long", "is not", "long"), ("shorter", "is", "short")):
+        turn = talk.say(Act("critique", slot="length", sign="less", words=words))
+        assert (turn.state.active[-1].sign, turn.state.active[-1].value) == (sign, value)
+
+
+def test_a_critique_that_says_nothing_that_can_be_checked_changes_no_wish(talk: Talk) -> None:
+    talk.say()
+    for act in (
+        Act("critique", slot="unheard", sign="less"),
+        Act("critique", slot="moods", sign="less"),
+        Act("critique", slot="year", sign="less", items=("b00",)),
+        Act("critique", slot="year", sign="more", items=("nobody",)),
+    ):
+        assert not talk.say(act).state.active
+
+
 def test_every_part_is_plain_json_and_the_trace_is_last(talk: Talk) -> None:
     turn = talk.say(wished("moods", "is", "dark"))
     assert isinstance(turn.parts[-1], Trace)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from tastemaker.agents.acts import Act
 from tastemaker.agents.answering import Answering
+from tastemaker.agents.critiques import with_critiques
 from tastemaker.agents.finding import Finding, Found
 from tastemaker.agents.parts import Part, Trace, TraceLine
 from tastemaker.agents.questions import question_for
@@ -107,7 +108,8 @@ class Conversation:
         said: list[str] = []
         with watch.step("read", said):
             reading = self.reader.read(text, state) if text.strip() else None
-            acts = (*clicks, *(reading.acts if reading is not None else ()))
+            heard = (*clicks, *(reading.acts if reading is not None else ()))
+            acts = with_critiques(heard, self.finding.slots, self.engine.shop.shelf)
             said += [act.kind for act in acts]
             said += reading.notes if reading is not None else ()
         after = state.after(acts)

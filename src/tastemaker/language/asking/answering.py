@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from tastemaker.core.errors import GenerationError
 from tastemaker.core.generator import Generator, Usage
-from tastemaker.language.asking.explaining import Explanation, Told, on_one_line, unfinished
+from tastemaker.language.asking.explaining import (
+    Explanation,
+    Told,
+    first_sentences,
+    on_one_line,
+    unfinished,
+    without_number,
+)
 from tastemaker.language.asking.faithful import OUTSIDE, checked
 from tastemaker.language.asking.grounds import plainly, worded
 from tastemaker.language.asking.prompt import ChatPrompt, load_prompt
@@ -138,6 +145,6 @@ def _spoken(value: Any, numbered: Sequence[str]) -> dict[int, str]:
         if not isinstance(entry, dict):
             continue
         number, why = entry.get("item"), entry.get("why")
-        if number in numbered and isinstance(why, str) and why.strip():
-            found.setdefault(numbered.index(number), on_one_line(why))
+        if isinstance(number, str) and number in numbered and isinstance(why, str) and why.strip():
+            found.setdefault(numbered.index(number), first_sentences(without_number(on_one_line(why), number), 1)[0])
     return found

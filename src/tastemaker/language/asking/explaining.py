@@ -131,6 +131,16 @@ def first_sentences(text: str, most: int) -> tuple[str, bool]:
     return (text[: ends[-1]].strip(), True) if ends else (text, False)
 
 
+def without_number(text: str, number: str) -> str:
+    """Return what a model wrote without the number that it was told stands before what it speaks of.
+
+    >>> without_number("2: It is new.", "2"), without_number("2 of them", "2")
+    ('It is new.', '2 of them')
+    """
+    rest = text.removeprefix(number)
+    return rest[1:].strip() if rest != text and rest[:1] in (":", ".", ")") else text
+
+
 def unfinished(reply: Reply) -> tuple[str, ...]:
     """Return what is wrong with the end of a reply, if anything."""
     return ("it was cut off",) if reply.finish != "stop" else ()

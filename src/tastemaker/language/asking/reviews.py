@@ -14,7 +14,7 @@ import numpy as np
 from tastemaker.core.errors import GenerationError
 from tastemaker.core.generator import Generator, Usage
 from tastemaker.language.asking.common_words import STEMS, stem
-from tastemaker.language.asking.explaining import on_one_line
+from tastemaker.language.asking.explaining import first_sentences, on_one_line, without_number
 from tastemaker.language.asking.faithful import Fact, checked, tokens
 from tastemaker.language.asking.fencing import scrubbed
 from tastemaker.language.asking.prompt import ChatPrompt, load_prompt
@@ -255,5 +255,6 @@ def _told(value: Any, numbered: Sequence[str], read: Sequence[Review]) -> list[t
     found = []
     for entry in listed if isinstance(listed, list) else ():
         if isinstance(entry, dict) and entry.get("review") in numbered and isinstance(entry.get("sentence"), str):
-            found.append((on_one_line(entry["sentence"]), read[numbered.index(entry["review"])]))
+            text = without_number(on_one_line(entry["sentence"]), entry["review"])
+            found.append((first_sentences(text, 1)[0], read[numbered.index(entry["review"])]))
     return [(text, review) for text, review in found if text]

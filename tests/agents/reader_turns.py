@@ -1,0 +1,350 @@
+"""Turns that people might say, and the acts that they are: written by hand, to hold the rules of the reader to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tastemaker.agents.acts import Act
+from tastemaker.agents.state import State
+from tastemaker.agents.wishes import Wish
+
+SHOWN: Final = ("dracula", "emma", "walden")
+FILMS: Final = ("inception", "amelie", "toystory")
+
+_WISHED: Final = (
+    Wish("moods", "is not", "frightening"), Wish("length", "is", "short"), Wish("price", "at most", 10.0),
+)  # fmt: skip
+STATES: Final = {
+    "": State(),
+    "shown": State().showing(SHOWN),
+    "films": State().showing(FILMS),
+    "one": State().showing(["alien"]),
+    "wished": State().after([Act("wish", wish=wish) for wish in _WISHED]),
+    "asked length": State().asking("length"),
+    "asked price": State().asking("price"),
+    "asked genres": State().asking("genres"),
+    "asked subtitles": State().asking("subtitles"),
+}
+"""What came before a turn."""
+
+BOOKS: Final = (
+    # -- plain wishes
+    ("something funny", "", "moods is funny"),
+    ("I want a long novel", "", "length is long; form is novel"),
+    ("a short, witty play please", "", "length is short; moods is witty; categories is Plays"),
+    ("looking for a whodunit", "", "categories is Crime and detection"),
+    ("scary stories", "", "moods is frightening"),
+    ("any sci-fi?", "", "categories is Science fiction and utopias"),
+    ("a book about friendship", "", "~subjects is friendship"),
+    ("something set in Paris", "", "~places is Paris"),
+    ("Russian novels", "", "language is Russian; form is novel"),
+    ("written in Greek", "", "language is Greek"),
+    ("I'm in the mood for adventure", "", "categories is Adventure"),
+    ("fairy tales", "", "categories is Fairy tales"),
+    ("anything by Tolstoy?", "", "author is Leo Tolstoy"),
+    ("I'd love a Jane Austen", "", "author is Jane Austen"),
+    ("books by dickens", "", "author is Charles Dickens"),
+    (
+        "something by one of the Brontës",
+        "",
+        "author is Anne Brontë; author is Charlotte Brontë; author is Emily Brontë",
+    ),
+    ("a quiet book for winter", "", "moods is quiet; season is winter"),
+    ("a sad poem", "", "moods is melancholy; form is poems"),
+    ("comedies", "", "categories is Comedy"),
+    ("medium length memoirs", "", "length is medium; categories is Memoirs"),
+    ("a cookbook", "", "categories is Cookery"),
+    ("a novella about jealousy", "", "form is novella; ~subjects is jealousy"),
+    ("a detective story set in London", "", "categories is Crime and detection; ~places is London"),
+    ("Something dark and romantic", "", "moods is dark; moods is romantic"),
+    ("French or German poetry", "", "language is French; language is German; categories is Poetry"),
+    # -- refusals and scope
+    ("no poetry", "", "categories is not Poetry"),
+    ("nothing sad please", "", "moods is not melancholy"),
+    ("something funny but not too long", "", "moods is funny; length is not long"),
+    ("not dark, not bleak", "", "moods is not dark; moods is not bleak"),
+    ("no horror, something uplifting", "", "moods is not frightening; moods is hopeful"),
+    ("a novel without murder", "", "form is novel; subjects is not murder"),
+    ("anything but Dickens", "", "author is not Charles Dickens"),
+    ("I hate tragedy", "", "categories is not Tragedy"),
+    (
+        "no ghosts or murder or war",
+        "",
+        "categories is not Gothic and ghosts; subjects is not murder; subjects is not war",
+    ),
+    ("I can't stand long books", "", "length is not long"),
+    ("romance is not my thing", "", "moods is not romantic"),
+    ("not only funny but also short", "", "moods is funny; length is short"),
+    ("neither Greek nor Latin", "", "language is not Greek; language is not Latin"),
+    ("adventure, but nothing for children", "", "categories is Adventure; categories is not Children"),
+    ("I'd rather not read anything bleak", "", "moods is not bleak"),
+    # -- soft and hard
+    ("preferably short", "", "~length is short"),
+    ("funny if possible", "", "~moods is funny"),
+    ("it must be in English", "", "language is English"),
+    ("maybe something tender", "", "~moods is tender"),
+    ("I usually like adventure", "", "~categories is Adventure"),
+    # -- numbers
+    ("under 10 euros", "", "price at most 10"),
+    ("at most $8", "", "price at most 8"),
+    ("I can spend 15 dollars", "", "price at most 15"),
+    ("between 5 and 10 pounds", "", "price at least 5; price at most 10"),
+    ("more than 12 euros", "", "price at least 12"),
+    ("less than twenty euros", "", "price at most 20"),
+    ("before 1800", "", "year at most 1799"),
+    ("after 1900", "", "year at least 1901"),
+    ("since 1900", "", "year at least 1900"),
+    ("from 1813", "", "year at least 1813; year at most 1813"),
+    ("from 1850 to 1870", "", "year at least 1850; year at most 1870"),
+    ("novels from the 1840s", "", "form is novel; year at least 1840; year at most 1849"),
+    ("around 1900", "", "~year at least 1897; ~year at most 1903"),
+    ("no earlier than 1850", "", "year at least 1850"),
+    ("published in the 18th century", "", "year at least 1701; year at most 1800"),
+    ("older than 1700", "", "year at most 1699"),
+    ("something cheap", "", "~price at most 6.5 proxy"),
+    ("something recent", "", "~year at least 1874 proxy"),
+    ("not expensive", "", "~price at most 8.1 proxy"),
+    ("at most 300 pages", "", "~about is at most 300 pages"),
+    # -- without a field
+    ("about podcasts", "", "~about is podcasts"),
+    ("with an unreliable narrator", "", "~keywords is unreliable narrator"),
+    ("no zombies please", "", "~about is not zombies"),
+    ("something funny about robots", "", "moods is funny; ~about is robots"),
+    # -- people and occasions
+    ("a gift for my ten-year-old", "", "occasion a gift, ten-year-old; categories is Children proxy"),
+    ("for my mother", "", "occasion mother"),
+    ("a birthday present for my wife", "", "occasion birthday present, wife"),
+    ("for kids", "", "occasion for kids; categories is Children proxy"),
+    ("something for Christmas", "", "occasion christmas; ~season is winter proxy"),
+    ("for a girl aged 7", "", "occasion a girl, aged 7; categories is Children proxy"),
+    ("a beach read", "", "occasion beach read; ~season is summer proxy"),
+    # -- titles
+    ("something like Dracula", "", "resembling dracula"),
+    ("similar to Emma but shorter", "", "resembling emma; ~length is short"),
+    ("I loved Middlemarch", "", "like middlemarch"),
+    ("I hated Dracula", "", "hide dracula"),
+    ("I've read Emma and Persuasion", "", "seen emma persuasion"),
+    ("I love Emma but hated Dracula", "", "like emma; hide dracula"),
+    ("do you have Walden?", "", "search walden"),
+    ("Dracula", "", "search dracula"),
+    ("do you have \"Fifty Shades\"?", "", "search 'Fifty Shades'"),
+    ("don't show me Emma", "", "hide emma"),
+    ("nothing like Dracula", "", "~about is not nothing like Dracula"),
+    ("books like Jane Eyre without the romance", "", "resembling jane-eyre; moods is not romantic"),
+    ("who wrote Middlemarch?", "", "ask fact middlemarch author"),
+    ("compare Emma and Persuasion", "", "compare emma persuasion"),
+    ("what is Walden about?", "", "ask fact walden"),
+    ("is Dracula scary?", "", "ask fact dracula moods=frightening"),
+    ("haven't read Emma yet", "", "search emma"),
+    ("Dracla", "", "search dracula"),
+    ("something like Middelmarch", "", "resembling middlemarch"),
+    # -- the list
+    ("the second one", "shown", "search emma"),
+    ("I'll take the first", "shown", "accept dracula"),
+    ("tell me more about the last one", "shown", "ask fact walden"),
+    ("why the third?", "shown", "ask why walden"),
+    ("why?", "shown", "ask why dracula emma walden"),
+    ("I've read the first two", "shown", "seen dracula emma"),
+    ("I know all of these", "shown", "seen dracula emma walden"),
+    ("more like the second", "shown", "resembling emma"),
+    ("something shorter", "shown", "critique length less dracula emma walden"),
+    ("cheaper please", "shown", "critique price less dracula emma walden"),
+    ("a bit less dark", "shown", "critique moods=dark less dracula emma walden"),
+    ("funnier", "shown", "critique moods=funny more dracula emma walden"),
+    ("shorter than the last", "shown", "critique length less walden"),
+    ("these are too long", "shown", "critique length less dracula emma walden"),
+    ("show me more", "shown", "more"),
+    ("something else", "shown", "more"),
+    ("number two sounds good", "shown", "like emma"),
+    ("not the first one", "shown", "hide dracula"),
+    ("compare the first and the second", "shown", "compare dracula emma"),
+    ("which one is shorter?", "shown", "compare dracula emma walden length"),
+    ("when was the first written?", "shown", "ask fact dracula year"),
+    ("how much is Emma?", "shown", "ask fact emma price"),
+    ("Emma or Walden?", "shown", "compare emma walden"),
+    ("I'll buy Walden", "shown", "accept walden"),
+    ("don't show me the last one again", "shown", "hide walden"),
+    ("the first one is too scary", "shown", "critique moods=frightening less dracula"),
+    ("show me more comedies", "shown", "more; categories is Comedy"),
+    # -- taking back and correcting
+    ("actually horror is fine", "wished", "retract moods=frightening"),
+    ("forget the price", "wished", "retract price"),
+    ("any length", "wished", "retract length; mind not length"),
+    ("it doesn't have to be short", "wished", "retract length=short"),
+    ("never mind the price limit", "wished", "retract price"),
+    ("the price doesn't matter", "wished", "retract price; mind not price"),
+    ("scratch that", "wished", "retract moods=frightening; retract length=short; retract price=10"),
+    ("actually, make it long", "wished", "retract length=short; length is long"),
+    ("long rather than short", "wished", "retract length=short; length is long"),
+    ("start over", "wished", "restart"),
+    ("I don't care about the language", "", "mind not language"),
+    ("not comedy, I meant tragedy", "", "categories is not Comedy; categories is Tragedy"),
+    ("poems instead of novels", "", "form is poems; form is not novel"),
+    # -- answers
+    ("short", "asked length", "length is short"),
+    ("doesn't matter", "asked length", "mind not length"),
+    ("no preference", "asked length", "mind not length"),
+    ("not too long", "asked length", "length is not long"),
+    ("10", "asked price", "price at most 10"),
+    ("about 12", "asked price", "~price at least 10.8; ~price at most 13.2"),
+    ("at least 5", "asked price", "price at least 5"),
+    ("no", "asked length", "mind not length"),
+    # -- how many
+    ("three books", "", "quantity 3"),
+    ("show me five funny novels", "", "quantity 5; moods is funny; form is novel"),
+    ("just one", "", "quantity 1"),
+    ("a couple of plays", "", "quantity 2; categories is Plays"),
+    ("top 10", "", "quantity 10"),
+    # -- talk
+    ("thanks!", "", "thanks"),
+    ("Thank you very much, goodbye", "", "thanks"),
+    ("hello", "", "small talk"),
+    ("how are you?", "", "small talk"),
+    ("asdf qwer", "", "~about is asdf qwer"),
+    ("", "", "unclear"),
+    ("???", "", "unclear"),
+    ("ok", "", "thanks"),
+    # -- several things at once
+    ("I liked Emma. Anything similar?", "", "like emma; resembling emma"),
+    ("My son is 9 and loves pirates", "", "occasion My son is 9; categories is Children proxy; ~keywords is pirates"),
+    ("something similar to Kafka", "", "~author is Franz Kafka"),
+    ("longer is fine too", "wished", "retract length"),
+    ("I changed my mind, horror is okay", "wished", "retract moods=frightening"),
+    ("what's it about?", "shown", "ask fact"),
+    ("love stories that aren't sad", "", "moods is romantic; moods is not melancholy"),
+    (
+        "Hi! I'm looking for a short funny novel for my mother, under 10 euros, no murder. I loved Emma.",
+        "",
+        "length is short; moods is funny; form is novel; occasion mother; price at most 10; "
+        "subjects is not murder; like emma",
+    ),
+    ("something dark, not dark", "", "moods is dark; moods is not dark"),
+    (
+        "Three sea stories from before 1900 but no poetry",
+        "",
+        "quantity 3; categories is Sea stories; year at most 1899; categories is not Poetry",
+    ),
+)  # fmt: skip
+"""What is said in the bookshop, after what, and the acts in order."""
+
+SCREEN: Final = (
+    ("a movie like Inception", "", "resembling inception"),
+    ("something scary from the 80s", "", "genres is Horror; year at least 1980; year at most 1989"),
+    ("under two hours", "", "runtime at most 120"),
+    ("no more than 90 minutes", "", "runtime at most 90"),
+    ("less than an hour and a half", "", "runtime at most 90"),
+    ("something short", "", "~runtime at most 104 proxy"),
+    ("not too long", "", "~runtime at most 135 proxy"),
+    ("a Tom Hanks comedy", "", "cast is Tom Hanks; genres is Comedy"),
+    ("directed by Clint Eastwood", "", "director is Clint Eastwood"),
+    ("with Clint Eastwood", "", "cast is Clint Eastwood"),
+    ("anything by Spielberg", "", "director is Steven Spielberg"),
+    ("I watched It yesterday", "", "seen it"),
+    ("I like it", "", "unclear"),
+    ("a movie like Up", "", "resembling up"),
+    ("I grew up", "", "~about is grew"),
+    ("have you got the movie big", "", "search big"),
+    ("a big adventure", "", "genres is Adventure; ~about is big"),
+    ("I liked Heat (1995)", "", "like heat95"),
+    ("the good the bad and the ugly", "", "search ugly"),
+    ("gone girl was great", "", "like gonegirl"),
+    ("something like lost in translation but less sad", "", "resembling lost; ~about is not sad"),
+    ("rated at least 8", "", "rating at least 8"),
+    ("highly rated documentaries", "", "~rating at least 8.5 proxy; genres is Documentary"),
+    ("nothing above PG-13", "", "content_rating is PG; content_rating is G; content_rating is PG-13"),
+    ("PG or lower", "", "content_rating is PG; content_rating is G"),
+    ("no R-rated films", "", "content_rating is not R"),
+    ("on Netflix", "", "services is Netflix"),
+    ("is it on Netflix?", "one", "ask fact alien services=Netflix"),
+    ("with subtitles", "", "subtitles is True"),
+    ("yes", "asked subtitles", "subtitles is True"),
+    ("no", "asked subtitles", "subtitles is not True"),
+    ("thrillers", "asked genres", "genres is Thriller"),
+    ("sci fi or fantasy", "", "genres is Science Fiction; genres is Fantasy"),
+    ("no animation and no musicals", "", "genres is not Animation; genres is not Musical"),
+    ("Not Netflix", "", "services is not Netflix"),
+    ("newer than 2005", "", "year at least 2006"),
+    ("released after 2000", "", "year at least 2001"),
+    ("a western from the sixties", "", "genres is Western; year at least 1960; year at most 1969"),
+    ("late 90s action", "", "year at least 1996; year at most 1999; genres is Action"),
+    (
+        "something my 8 year old can watch",
+        "",
+        "occasion 8 year old; content_rating is PG proxy; content_rating is G proxy; "
+        "~genres is Family proxy",
+    ),
+    ("date night", "", "occasion date night; ~genres is Romance proxy"),
+    ("I've seen The Matrix and Alien already", "", "seen matrix alien"),
+    ("longer than the first", "films", "critique runtime more inception"),
+    ("how long is it?", "one", "ask fact alien runtime"),
+    ("who directed it?", "one", "ask fact alien director"),
+    ("I've seen it", "one", "seen alien"),
+    ("I'll watch that", "one", "accept alien"),
+    ("yes", "one", "accept alien"),
+    ("none of these, I've seen them all", "films", "more; seen inception amelie toystory"),
+    ("a comdey", "", "genres is Comedy"),
+    ("what about French films?", "", "language is French"),
+    ("I loved Toy Story, Up and Big", "", "like toystory up big"),
+    ("a Japanese animated film", "", "language is Japanese; genres is Animation"),
+    ("surprise me", "", "more"),
+    ("movies like The Matrix and Inception but older", "", "resembling matrix inception; ~year at most 1988 proxy"),
+    ("Alien was too scary for me", "", "critique genres=Horror less alien"),
+    ("I hate subtitles", "", "subtitles is not True"),
+    ("at least 2 hours long", "", "runtime at least 120"),
+    ("a film by Hitchcock or Scott", "", "director is Alfred Hitchcock; director is Ridley Scott"),
+    ("can we watch something less violent", "films", "~about is not violent"),
+    (
+        "not a fan of westerns, musicals or war films",
+        "",
+        "genres is not Western; genres is not Musical; genres is not War",
+    ),
+    ("does the second one have subtitles?", "films", "ask fact amelie subtitles=True"),
+    ("which of these is the longest?", "films", "compare inception amelie toystory runtime"),
+    (
+        "animated movies suitable for a 6 year old",
+        "",
+        "genres is Animation; occasion 6 year old; content_rating is G proxy; ~genres is Family proxy",
+    ),
+    ("seen that, anything else?", "one", "seen alien; more"),
+)  # fmt: skip
+"""What is said in the shop of films."""
+
+GERMAN: Final = (
+    ("etwas Lustiges, aber nicht zu lang", "", "moods is funny; length is not long"),
+    ("ein Krimi unter 10 Euro", "", "categories is Crime and detection; price at most 10"),
+    ("Horror mag ich nicht", "", "moods is not frightening"),
+    ("so etwas wie Dracula", "", "resembling dracula"),
+    ("keine Gedichte, keine Geister", "", "categories is not Poetry; categories is not Gothic and ghosts"),
+    ("den ersten kenne ich schon", "shown", "seen dracula"),
+    ("kürzer", "shown", "critique length less dracula emma walden"),
+    ("warum das zweite?", "shown", "ask why emma"),
+    ("ich nehme Emma", "shown", "accept emma"),
+    ("drei russische Romane", "", "quantity 3; language is Russian; form is novel"),
+    ("vor 1850", "", "year at most 1849"),
+    ("zwischen 5 und 9,50 Euro", "", "price at least 5; price at most 9.5"),
+    ("vergiss den Preis", "wished", "retract price"),
+    ("die Länge ist egal", "", "mind not length"),
+    ("für meine zehnjährige Tochter", "", "occasion zehnjährige, tochter; categories is Children proxy"),
+    ("danke, das war alles", "", "thanks"),
+    ("von vorne bitte", "", "restart"),
+    ("zeig mir mehr", "shown", "more"),
+    ("egal", "asked length", "mind not length"),
+)  # fmt: skip
+"""What is said in the bookshop in German."""
+
+
+def brief(act: Act) -> str:
+    """Return an act as the table writes it."""
+    if act.wish is not None:
+        wish = act.wish
+        value = f"{wish.value:g}" if isinstance(wish.value, float) else wish.value
+        return f"{'' if wish.hard else '~'}{wish.slot} {wish.sign} {value}{' proxy' if wish.proxy else ''}"
+    if act.kind == "occasion":
+        return f"occasion {act.value}"
+    told = f"{act.value:g}" if isinstance(act.value, float) else act.value
+    of = f"{act.slot}={told}" if told is not None else act.slot
+    ends = (act.kind, of, act.sign) if act.kind == "critique" else (act.kind,)
+    rest = () if act.kind == "critique" else (of,)
+    text = f"'{act.text}'" if act.kind == "search" and not act.items else ""
+    number = "" if act.number is None else str(act.number)
+    return " ".join(part for part in (*ends, *act.items, *rest, number, text) if part)
