@@ -25,7 +25,7 @@ import numpy as np
 
 import tastemaker as tm
 from tastemaker.core.generator import Generator, Usage
-from tastemaker.core.query import Query, as_events
+from tastemaker.core.query import Event, Query
 from tastemaker.core.run import Run
 from tastemaker.data import Dataset, make_split
 from tastemaker.data.heldout import HeldOut
@@ -92,10 +92,10 @@ def tastes_of(held: HeldOut, catalogue: tm.Catalogue) -> list[Taste]:
 def queries_of(held: HeldOut) -> list[Query]:
     """Return the questions one by one."""
     batch = held.queries
-    return [
-        Query(history=as_events(batch.dictionary[batch.codes[start:end]].tolist()))
-        for start, end in zip(batch.starts, batch.ends, strict=True)
-    ]
+    items, weights = batch.dictionary[batch.codes].tolist(), batch.weights.tolist()
+    events = [Event(item, weight=weight) for item, weight in zip(items, weights, strict=True)]
+    spans = zip(batch.starts.tolist(), batch.ends.tolist(), strict=True)
+    return [Query(history=tuple(events[start:end])) for start, end in spans]
 
 
 def retrieval(train: Dataset, held: HeldOut, search: Search, generator: Generator | None, run: Run) -> None:

@@ -231,7 +231,8 @@ def test_a_shop_does_all_it_has_to(client: Client) -> None:
     assert client.merge_people("visitor", into="ann")["events"] == 1
 
     shown = client.recommend("ann", k=2, trace=True)
-    assert [step["name"] for step in shown["trace"]] == ["retrieve", "gate"]
+    assert [part["name"] for part in shown["trace"]] == ["capture", "embedding", "retrieval", "ranking", "gate"]
+    assert [step["name"] for step in shown["trace"][2]["steps"]] == ["counting"]
     assert "i1" not in [item["item_id"] for item in shown["items"]]
     name = shown["recommendation_id"] or ""
     assert client.feedback(name, shown["items"][0]["item_id"], "click")["status"] == "accepted"

@@ -7,7 +7,7 @@ import json
 import shutil
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +95,9 @@ class MemoryEvents:
 
     def current(self, user_id: str) -> str:
         return self.aliases.get(user_id, user_id)
+
+    def renamed(self, user_ids: Collection[str]) -> dict[str, str]:
+        return {name: self.aliases[name] for name in user_ids if name in self.aliases}
 
     def names(self, user_id: str) -> list[str]:
         current = self.current(user_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -36,6 +36,9 @@ class Events:
 
     def current(self, user_id: str) -> str:
         return self.names_.get(user_id, user_id)
+
+    def renamed(self, user_ids: Collection[str]) -> dict[str, str]:
+        return {name: self.names_[name] for name in user_ids if name in self.names_}
 
     def names(self, user_id: str) -> list[str]:
         current = self.current(user_id)

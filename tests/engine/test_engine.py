@@ -16,6 +16,7 @@ from tastemaker.core.query import Query, as_events
 from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.data import Dataset, Users
 from tastemaker.engine import Answer, Engine
+from tastemaker.engine.answers import Evidence, reason_for
 from tastemaker.models import Bias, ContentKNN, FeatureRidge, Popularity, SequentialRules, make_model
 from tastemaker.testing import small_shop
 
@@ -186,6 +187,20 @@ def test_reasons_name_the_items_that_speak_most(engine: Engine) -> None:
             assert one.share == pytest.approx(parts[one.item_id] / total)
             assert one.title in item.reason
         assert item.reason.startswith("because of ")
+
+
+def test_what_is_there_because_many_wanted_it_names_no_item_of_the_history() -> None:
+    query = Query(history=as_events(["a"]))
+    told = (Evidence("a", "Rake", 1.0),)
+
+    def reason(item: float, popularity: float) -> str:
+        parts = Contribution("item", "a", item), Contribution("popularity", "popularity", popularity)
+        return reason_for(query, Contributions("x", item + popularity, parts), told, None)
+
+    assert reason(0.9, 0.1) == "because of Rake"
+    assert reason(0.5, 0.5) == "because of Rake"
+    assert reason(0.1, 0.9) == "popular"
+    assert reason(-1.0, 0.1) == "popular"
 
 
 def test_evidence_is_at_most_three_items_that_speak_for_it(engine: Engine) -> None:

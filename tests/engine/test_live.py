@@ -21,8 +21,11 @@ from tastemaker.core.tenant import Tenant
 from tastemaker.data import Dataset
 from tastemaker.engine import Answer, Engine
 from tastemaker.engine.intake import take_in
+from tastemaker.engine.people_items import Numbering
+from tastemaker.engine.people_state import LivePerson
 from tastemaker.engine.scenarios import read_scenarios
 from tastemaker.models import ContentKNN, SequentialRules
+from tastemaker.pipeline.stage import Person
 from tastemaker.store import open_store
 from tastemaker.store.ports import NewEvent, Store
 from tastemaker.testing import small_shop
@@ -96,6 +99,11 @@ def test_a_live_engine_says_what_a_still_one_says(engine: Engine, shop: Dataset,
     assert ids(engine.recommend(Query(user_id="u007", k=5))) == ids(still.recommend(Query(user_id="u007", k=5)))
 
 
+def test_the_ids_that_a_model_holds_are_not_held_twice(engine: Engine) -> None:
+    own = {item: item for item in engine.model.item_ids}
+    assert all(item is own[item] for item in engine.shop.shelf.ids.tolist())
+
+
 def test_a_like_changes_the_next_answer(engine: Engine, do: Do) -> None:
     before = engine.recommend(Query(user_id="newcomer", k=5))
     assert "user 'newcomer' is unknown" in before.degraded
@@ -118,6 +126,30 @@ def test_a_hidden_item_is_never_shown_again(engine: Engine, do: Do) -> None:
         Query(user_id="u007", k=30, items=("i001",)),
     ]
     assert all(first not in ids(engine.recommend(query)) for query in asked)
+
+
+def test_the_gate_works_a_person_out_anew_only_where_they_did_something_meanwhile(
+    engine: Engine, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    person, best = LivePerson.person, SequentialRules.best
+
+    def noting(self: LivePerson, shelf: Numbering, now: int) -> Person:
+        made.append(now)
+        return person(self, shelf, now)
+
+    monkeypatch.setattr(LivePerson, "person", noting)
+    first = ids(engine.recommend(Query(user_id="u007", k=3), dry_run=True))
+    assert len(made) == 1
+
+    def hides(self: SequentialRules, *given: Any, **more: Any) -> Any:
+        do("u007", first[0], "hide")
+        return best(self, *given, **more)
+
+    monkeypatch.setattr(SequentialRules, "best", hides)
+    answer = engine.recommend(Query(user_id="u007", k=3), dry_run=True)
+    assert first[0] not in ids(answer)
+    assert answer.filters["hidden"] == (first[0],)
 
 
 def test_an_event_sent_twice_counts_once(engine: Engine, do: Do) -> None:
@@ -262,9 +294,31 @@ def test_what_was_shown_is_known_at_once_and_a_dry_run_leaves_no_trace(engine: E
 def test_the_trace_tells_every_step_from_the_person_to_the_gate(engine: Engine, do: Do) -> None:
     do("newcomer", "i003")
     trace = engine.recommend(Query(user_id="newcomer", k=3)).trace
-    assert [step.name for step in trace] == ["person", "allowed", "sequential-rules", "gate"]
-    assert "1 events, up to number 481 of the log" in trace[0].note
-    assert all(step.milliseconds >= 0 for step in trace)
+    assert [part.name for part in trace] == ["capture", "embedding", "retrieval", "ranking", "gate"]
+    steps = {part.name: [step.name for step in part.steps] for part in trace}
+    assert steps == {
+        "capture": ["person"],
+        "embedding": [],
+        "retrieval": ["allowed", "sequential-rules"],
+        "ranking": [],
+        "gate": ["gate"],
+    }
+    assert "1 events, up to number 481 of the log" in trace[0].steps[0].note
+    assert all(part.milliseconds == sum(step.milliseconds for step in part.steps) >= 0 for part in trace)
+    assert (trace[2].after, trace[3].before, trace[3].after, trace[4].after) == (32, 32, 32, 3)
+
+
+def test_rules_and_rankers_are_the_ranking_of_a_trace_and_fusion_is_retrieval(
+    store: Store, model: SequentialRules
+) -> None:
+    scenarios = read_scenarios(
+        {"row": {"retrieve": ["popular", "model"], "rank": True, "rules": [{"boost": "price > 0"}]}}
+    )
+    engine = Engine(model, store=store.for_tenant(Tenant()), scenarios=scenarios, clock=Clock())
+    trace = engine.recommend(Query(history=as_events(["i003"]), scenario="row", k=5)).trace
+    steps = {part.name: [step.name for step in part.steps] for part in trace}
+    assert steps["retrieval"] == ["allowed", "popular", "sequential-rules", "fuse"]
+    assert steps["ranking"] == ["rank sequential-rules", "boost price > 0"]
 
 
 def test_scenarios_are_named_and_have_their_own_rules(store: Store, model: SequentialRules) -> None:
@@ -282,6 +336,37 @@ def test_scenarios_are_named_and_have_their_own_rules(store: Store, model: Seque
     assert {"popular", "sequential-rules"} <= {source for item in answer.items for source in item.sources}
     with pytest.raises(QueryError, match=r"no scenario 'shelve'.*Did you mean 'shelf'"):
         engine.recommend(Query(scenario="shelve"))
+
+
+def test_a_reason_says_what_really_put_an_item_there(store: Store, model: SequentialRules) -> None:
+    rakes = {"of": "model", "where": "title contains 'rake'"}
+    scenarios = read_scenarios({"shelf": {"retrieve": ["popular", "latest", rakes]}})
+    engine = Engine(model, store=store.for_tenant(Tenant()), scenarios=scenarios, clock=Clock())
+    query = Query(history=as_events(["i003"]), k=39, scenario="shelf")
+    counts, shown = engine._wanted(), engine.recommend(query).items
+    assert {item.sources for item in shown} == {
+        ("latest",),
+        ("popular", "latest"),
+        ("popular", "latest", "sequential-rules"),
+    }
+    for item in shown:
+        place = 1 + int((counts > counts[engine.shop.shelf.numbers([item.item_id])[0]]).sum())
+        popular = f"popular: number {place} of what was wanted most lately"
+        anybodys = [{"popular": popular, "latest": "new"}[source] for source in item.sources[:2]]
+        if "sequential-rules" in item.sources:
+            # The model named it as well, and says whether that was for the history or for being popular.
+            own = f"because of {engine.title('i003')}" if item.evidence else "popular"
+            assert item.reason == "; ".join([own, *anybodys])
+        else:
+            assert (item.reason, item.evidence) == ("; ".join(anybodys), ())
+    assert any(item.evidence for item in shown)
+
+
+def test_what_a_rule_alone_put_there_was_placed_by_the_shop(store: Store, model: SequentialRules) -> None:
+    scenarios = read_scenarios({"row": {"retrieve": [{"of": "model", "n": 3}], "rules": [{"pin": {"i030": 1}}]}})
+    engine = Engine(model, store=store.for_tenant(Tenant()), scenarios=scenarios, clock=Clock())
+    first = engine.recommend(Query(history=as_events(["i003"]), scenario="row", k=2)).items[0]
+    assert (first.item_id, first.sources, first.reason, first.evidence) == ("i030", (), "placed by the shop", ())
 
 
 @pytest.mark.parametrize(
@@ -378,8 +463,8 @@ class Broken(SequentialRules):
 def test_a_model_that_fails_leaves_the_list_to_what_is_popular(store: Store, shop: Dataset) -> None:
     engine = Engine(Broken().fit(shop), store=store.for_tenant(Tenant()), clock=Clock())
     answer = engine.recommend(Query(user_id="u001", k=3))
-    assert len(answer.items) == 3
-    assert {item.reason for item in answer.items} == {"popular"}
+    assert {item.sources for item in answer.items} == {("popular",)}
+    assert all(item.reason.startswith("popular: number ") for item in answer.items)
     assert any("the endpoint is down" in note for note in answer.degraded)
 
 

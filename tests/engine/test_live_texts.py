@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ from tastemaker.core.tenant import Tenant
 from tastemaker.data import Dataset
 from tastemaker.engine import Answer, Engine
 from tastemaker.engine.intake import take_in
-from tastemaker.engine.scenarios import read_scenarios
+from tastemaker.engine.scenarios import ScenarioSettings, SourceSettings, read_scenarios
 from tastemaker.models import Popularity
 from tastemaker.store import open_store
 from tastemaker.store.ports import NewEvent, TenantStore
@@ -170,6 +170,39 @@ def test_a_question_is_encoded_before_anybody_has_to_wait_for_it(store: TenantSt
     assert not asked.is_alive()
 
 
+class Learnt(Letters):
+    """Learns from the texts of the items, as TF-IDF does."""
+
+    def fit(self, texts: Sequence[str], *, run: Run | None = None) -> Learnt:
+        return self
+
+
+@pytest.mark.parametrize(("encoder", "slow"), [(None, False), (Letters(), True), (Learnt(), False)])
+def test_a_query_waits_only_where_its_words_are_encoded_by_what_takes_its_time(
+    store: TenantStore, model: Popularity, encoder: Letters | None, slow: bool
+) -> None:
+    engine = opened(store, model, {"both": {"retrieve": ["popular", "search"]}}, encoder=encoder)
+    for scenario, searches in {"search": True, "both": True, "home": False, "popular": False, None: False}.items():
+        assert engine.waits(Query(text="a ship", scenario=scenario)) == (slow and searches)
+    # It goes on with an answer of which it is not known yet where that looked.
+    assert engine.waits(Query(cursor="of some answer")) == slow
+
+
+def test_a_page_waits_for_nothing_where_no_scenario_searches(store: TenantStore, model: Popularity) -> None:
+    scenarios = {"home": ScenarioSettings(retrieve=(SourceSettings(of="model"),))}
+    engine = Engine(model, store=store, scenarios=scenarios, encoder=Letters(), clock=Clock())
+    assert not engine.waits(Query(cursor="of some answer"))
+
+
+def test_a_trace_says_how_long_the_words_took_to_become_vectors(store: TenantStore, model: Popularity) -> None:
+    engine = warmed(store, model, NEAR, encoder=Letters())
+    embedding = engine.recommend(Query(text="a ship", scenario="search")).trace[1]
+    assert (embedding.name, [step.name for step in embedding.steps]) == ("embedding", ["text"])
+    told = engine.recommend(Query(history=as_events(["ship"]), scenario="near")).trace[1]
+    assert [step.name for step in told.steps] == ["events"]
+    assert engine.recommend(Query(k=1)).trace[1].note == "nothing to do"
+
+
 # -- vectors ------------------------------------------------------------------------------------------------------
 
 
@@ -179,7 +212,7 @@ def test_what_a_person_touched_leads_to_what_means_the_same(store: TenantStore, 
     answer = engine.recommend(Query(user_id="newcomer", scenario="near", k=1))
     assert ids(answer) == ["sail"]
     assert answer.items[0].sources == ("nearest text",)
-    assert "vectors: 1 in 'text'" in answer.trace[0].note
+    assert "vectors: 1 in 'text'" in answer.trace[0].steps[0].note
     told = engine.recommend(Query(history=as_events(["ship"]), scenario="near", k=1))
     assert ids(told) == ["sail"]
 

@@ -86,7 +86,8 @@ def test_jobs_are_done_beside_the_answers_and_it_can_be_stopped(store: TenantSto
         done.set()
         return {"job": job.job_id}
 
-    upkeep = Upkeep(Engine(Popularity().fit(shop), store=store), {"greet": handle}, "here")
+    engine = Engine(Popularity().fit(shop), store=store)
+    upkeep = Upkeep(engine, {"greet": handle}, "here")
     number = store.jobs.enqueue("greet", {}, run_at=0)
     upkeep.start()
     assert done.wait(10)
@@ -94,3 +95,5 @@ def test_jobs_are_done_beside_the_answers_and_it_can_be_stopped(store: TenantSto
     job = store.jobs.get(number)
     assert job is not None
     assert (job.state, job.result) == ("done", {"job": number})
+    assert engine.facts()["jobs_ended"]["greet", "done"] == 1
+    assert engine.facts()["jobs_ended"]["greet", "failed"] == 0

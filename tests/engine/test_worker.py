@@ -13,9 +13,9 @@ import pytest
 from tests.engine.memory import MemoryTenant
 
 from tastemaker.core.clock import from_microseconds
-from tastemaker.core.errors import ServiceError, StorageError
+from tastemaker.core.errors import ConfigError, ServiceError, StorageError
 from tastemaker.core.tenant import Tenant
-from tastemaker.engine.worker import Interrupted, JobError, Worker, pause_before, wait
+from tastemaker.engine.worker import OUTCOMES, Interrupted, JobError, Worker, pause_before, wait
 from tastemaker.store.ports import Job, Row, TenantStore
 
 SECOND = 1_000_000
@@ -94,6 +94,30 @@ def test_jobs_of_other_kinds_are_left_to_others(store: MemoryTenant, time: Time)
     number = add(store, time, "else")
     assert worker(store, time, done).run_once() is None
     assert job(store, number).attempts == 0
+
+
+def test_it_counts_how_attempts_ended_by_kind(store: MemoryTenant, time: Time) -> None:
+    def work(job: Job, leave_off: threading.Event) -> Row:
+        if job.payload["say"] == "stop" and job.attempts == 1:
+            raise Interrupted
+        if job.payload["say"] == "bad":
+            raise ConfigError("no such setting")
+        return broken(job, leave_off) if job.payload["say"] == "broken" else done(job, leave_off)
+
+    busy = Worker(store, {"work": work, "rest": done}, "w", time.clock, time.sleep, attempts=2)
+    for said in ("well", "bad", "broken", "stop"):
+        add(store, time, say=said)
+    busy.run_due()
+    assert busy.ended == {
+        ("work", "done"): 2,
+        ("work", "failed"): 1,
+        ("work", "retried"): 1,
+        ("work", "interrupted"): 1,
+        **{("rest", outcome): 0 for outcome in OUTCOMES},
+    }
+    time.now += SECOND * 3600
+    busy.run_due()
+    assert busy.ended["work", "failed"] == 2
 
 
 def test_a_job_that_failed_is_tried_again_later_each_time(store: MemoryTenant, time: Time) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from tests.pipeline.asking import Table, asked, falling, numbers, row, shop, slate
 
 from tastemaker.core.query import Event, Query
@@ -14,6 +15,8 @@ from tastemaker.core.recommendations import Recommendations
 from tastemaker.core.recommender import Capabilities
 from tastemaker.models import LearnedFusion, Popularity, SequentialRules
 from tastemaker.pipeline.allowed import Asked
+from tastemaker.pipeline.common import Common
+from tastemaker.pipeline.filters import Filter, Moment
 from tastemaker.pipeline.retrievers import Among, FromModel, Latest, Popular, Searched
 from tastemaker.pipeline.shelf import Shelf
 from tastemaker.pipeline.slate import Slate
@@ -148,13 +151,13 @@ def test_another_source_can_be_asked_for_a_kind_alone() -> None:
 
 
 def test_what_may_be_recommended_is_worked_out_once_for_all_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf, asks, real = shop(6), list[int](), Shelf.open_at
+    shelf, asks, real = shop(6), list[int](), Shelf.common
 
-    def counted(self: Shelf, now: int) -> NDArray[np.bool_]:
-        asks.append(now)
-        return real(self, now)
+    def counted(self: Shelf, wanted: Sequence[Filter], moment: Moment) -> Common:
+        asks.append(moment.now)
+        return real(self, wanted, moment)
 
-    monkeypatch.setattr(Shelf, "open_at", counted)
+    monkeypatch.setattr(Shelf, "common", counted)
     context = Asked.over(asked(shelf))
     Latest()(FromModel(falling(6))(Slate.empty(), context), context)
     assert len(asks) == 1

@@ -20,7 +20,7 @@ from tastemaker.core.recommendations import Contribution, Contributions
 from tastemaker.data import Dataset
 from tastemaker.engine import Engine
 from tastemaker.models import Popularity
-from tastemaker.pipeline.stage import Step
+from tastemaker.pipeline.stage import Step, path_of
 from tastemaker.retrieval import Hit, SearchAnswer
 from tastemaker.store.ports import Key, NewEvent, Receipt, Served
 
@@ -60,7 +60,12 @@ class Answer:
     filters: Mapping[str, Any] = field(default_factory=dict)
     model: str = "counting"
     milliseconds: float = 0.5
-    trace: tuple[Step, ...] = (Step("retrieve", 2.0, 0, 20), Step("gate", 0.25, 20, 10, "two went"))
+    trace: tuple[Step, ...] = path_of(
+        (
+            Step("counting", 2.0, 0, 20, part="retrieval"),
+            Step("gate", 0.25, 20, 10, "two went", "gate"),
+        )
+    )
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""The address that is asked most is answered past the framework, and nobody can tell."""
+"""The addresses that are asked most are answered past the framework, and nobody can tell."""
 
 from __future__ import annotations
 
@@ -38,6 +38,23 @@ BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
 }
 
 
+EVENT = b'{"event_id": "e", "user_id": "ann", "item_id": "i", "event": "view"}'
+EVENTS: dict[str, tuple[bytes, dict[str, str]]] = {
+    **{name: case for name, case in BODIES.items() if name != "a kind of JSON"},
+    "an empty object": (b"{}", JSON),
+    "an empty list": (b"[]", JSON),
+    "an event": (EVENT, JSON),
+    "an event under another type": (EVENT, {"content-type": "text/plain"}),
+    "an event of the future": (EVENT[:-1] + b', "timestamp": 253402300799}', JSON),
+    "a batch": (b'{"events": [' + EVENT + b', {"user_id": 3}, 7]}', JSON),
+    "a batch of nothing": (b'{"events": []}', JSON),
+    "an event named by its header": (EVENT.replace(b'"event_id": "e", ', b""), {**JSON, "Idempotency-Key": "once"}),
+    "a header without a name": (EVENT, {**JSON, "Idempotency-Key": ""}),
+    "a header that is too long": (EVENT, {**JSON, "idempotency-key": "k" * 129}),
+    "a header that is too long and no body": (b"", {**JSON, "idempotency-key": "k" * 129}),
+}
+
+
 @pytest.fixture
 def shop() -> LiveShop:
     return LiveShop()
@@ -49,27 +66,37 @@ def client(shop: LiveShop) -> Iterator[TestClient]:
         yield client
 
 
+def answered(address: str, body: bytes, headers: dict[str, str], *, directly: bool) -> tuple[int, Any, Any]:
+    """Return what a fresh server answers, without what it names at random."""
+    with connect(LiveShop(), clock=lambda: NOW) as client:
+        app = cast("Directed", client.app)
+        assert ("POST", address) in app.direct
+        if not directly:
+            app.direct = {}
+        answer = client.post(address, content=body, headers=headers)
+    said = {**answer.json(), "recommendation_id": None, "cursor": None}
+    return answer.status_code, dict(answer.headers) | {"content-length": ""}, said
+
+
 @pytest.mark.parametrize("case", BODIES)
-def test_whatever_is_sent_is_answered_as_by_the_framework(client: TestClient, case: str) -> None:
-    body, headers = BODIES[case]
-    app = cast("Directed", client.app)
-    answers: list[Any] = []
-    for direct in (app.direct, None):
-        app.direct = direct
-        answer = client.post("/v1/recommend", content=body, headers=headers)
-        said = answer.json()
-        said.pop("recommendation_id", None)
-        said.pop("cursor", None)
-        answers.append((answer.status_code, dict(answer.headers) | {"content-length": ""}, said))
-    assert answers[0] == answers[1]
+def test_whatever_is_sent_is_answered_as_by_the_framework(case: str) -> None:
+    assert answered("/v1/recommend", *BODIES[case], directly=True) == answered(
+        "/v1/recommend", *BODIES[case], directly=False
+    )
 
 
-def test_both_are_counted_alike(client: TestClient) -> None:
+@pytest.mark.parametrize("case", EVENTS)
+def test_events_are_taken_as_by_the_framework(case: str) -> None:
+    assert answered("/v1/events", *EVENTS[case], directly=True) == answered("/v1/events", *EVENTS[case], directly=False)
+
+
+@pytest.mark.parametrize(("address", "body"), [("/v1/recommend", b'{"k": 1}'), ("/v1/events", EVENT)])
+def test_both_are_counted_alike(client: TestClient, address: str, body: bytes) -> None:
     app = cast("Directed", client.app)
-    for direct in (app.direct, None):
+    for direct in (app.direct, {}):
         app.direct = direct
-        client.post("/v1/recommend", json={"k": 1})
-    counted = 'tastemaker_request_seconds_count{method="POST",route="/v1/recommend",status="200"} 2.0'
+        client.post(address, content=body, headers=JSON)
+    counted = f'tastemaker_request_seconds_count{{method="POST",route="{address}",status="200"}} 2.0'
     assert counted in client.get("/metrics").text
 
 

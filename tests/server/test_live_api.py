@@ -60,10 +60,20 @@ def test_reasons_and_traces_are_told_when_they_are_wanted(client: TestClient, sh
     assert plain["items"][0]["reason"] == "popular"
     asked = client.post("/v1/recommend", json={"user_id": "ann", "reasons": False, "trace": True}).json()
     assert asked["items"][0]["reason"] == ""
-    assert asked["trace"] == [
-        {"name": "retrieve", "milliseconds": 2.0, "before": 0, "after": 20, "note": ""},
-        {"name": "gate", "milliseconds": 0.25, "before": 20, "after": 10, "note": "two went"},
-    ]
+    assert [part["name"] for part in asked["trace"]] == ["capture", "embedding", "retrieval", "ranking", "gate"]
+    _, embedding, retrieval, _, gate = asked["trace"]
+    assert embedding == {
+        "name": "embedding",
+        "milliseconds": 0,
+        "before": 0,
+        "after": 0,
+        "note": "nothing to do",
+        "steps": [],
+    }
+    counting = {"name": "counting", "milliseconds": 2.0, "before": 0, "after": 20, "note": ""}
+    assert retrieval == {**counting, "name": "retrieval", "steps": [counting]}
+    last = {"name": "gate", "milliseconds": 0.25, "before": 20, "after": 10, "note": "two went"}
+    assert gate == {**last, "note": "", "steps": [last]}
     assert client.get("/v1/recommend?trace=true").json()["trace"] == asked["trace"]
 
 

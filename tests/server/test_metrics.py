@@ -90,8 +90,12 @@ def test_answers_are_counted_with_what_found_the_items_and_how_long_the_stages_t
     assert grown("tastemaker_answers_total", scenario="cart", outcome="full") == 1
     assert grown("tastemaker_answers_total", scenario="home", outcome="empty") == 1
     assert grown("tastemaker_recommended_items_total", source="popular") == 5
-    assert grown("tastemaker_stage_seconds_count", stage="retrieve") == 3
-    assert grown("tastemaker_stage_seconds_sum", stage="retrieve") == pytest.approx(0.006)
+    for stage in ("retrieval", "counting"):
+        assert grown("tastemaker_stage_seconds_count", stage=stage) == 3
+        assert grown("tastemaker_stage_seconds_sum", stage=stage) == pytest.approx(0.006)
+    # A part and a step in it of one name are counted once, and a part in which nothing was done not at all.
+    assert grown("tastemaker_stage_seconds_count", stage="gate") == 3
+    assert grown("tastemaker_stage_seconds_count", stage="ranking") == 0
 
 
 def test_events_are_counted_with_how_long_they_took_to_be_seen(client: TestClient) -> None:
@@ -109,6 +113,20 @@ def test_what_is_served_is_told(client: TestClient) -> None:
     assert found["tastemaker_model_age_seconds"] == 3600
     assert found['tastemaker_model_info{name="counting",version="7"}'] == 1
     assert (found["tastemaker_items"], found["tastemaker_people"], found["tastemaker_events"]) == (8, 1, 0)
+
+
+def test_background_jobs_are_counted_by_kind_and_how_they_ended(
+    client: TestClient, shop: LiveShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "tastemaker_jobs_total{" not in client.get("/metrics").text
+    facts, ended = shop.facts(), {("train", "failed"): 2, ("train", "done"): 0, ("clean", "done"): 7}
+    monkeypatch.setattr(shop, "facts", lambda: {**facts, "jobs_ended": ended})
+    # The application has asked for the method of the shop before.
+    with connect(shop, clock=lambda: NOW) as other:
+        found = samples(other)
+    assert count(found, "tastemaker_jobs_total", kind="train", outcome="failed") == 2
+    assert found['tastemaker_jobs_total{kind="train",outcome="done"}'] == 0
+    assert count(found, "tastemaker_jobs_total", kind="clean") == 7
 
 
 def test_labels_have_no_more_values_than_are_allowed(client: TestClient, shop: LiveShop) -> None:

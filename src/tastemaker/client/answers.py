@@ -39,6 +39,12 @@ class Step(TypedDict):
     note: str
 
 
+class TracePart(Step):
+    """One part of the path of a request: capture, embedding, retrieval, ranking or gate."""
+
+    steps: list[Step]
+
+
 class Answer(TypedDict):
     """Recommendations; ``degraded`` says why they are less than what was asked for."""
 
@@ -51,7 +57,7 @@ class Answer(TypedDict):
     history: NotRequired[list[NamedItem]]
     scenario: NotRequired[str | None]
     cursor: NotRequired[str | None]
-    trace: NotRequired[list[Step]]
+    trace: NotRequired[list[TracePart]]
 
 
 class Part(TypedDict):

@@ -65,7 +65,7 @@ class Answer:
         recommendation_id: The name of this answer, by which feedback refers to it; ``None`` where answers are not kept.
         scenario: The placement that it was made for.
         cursor: What asks for the next page; ``None`` at the end.
-        trace: What each stage did.
+        trace: The parts of the path that the request took (`tastemaker.pipeline.stage.PATH`), each with its steps.
     """
 
     items: tuple[Recommended, ...]
@@ -112,11 +112,27 @@ def discreet(note: str, said: str | None, asked: str | None) -> str:
     return note if said == asked else note.replace(f"'{said}'", "of this request")
 
 
+def fits(asked: str | None) -> str:
+    """Say that an item fits the words of a request, or those of a profile, which are not repeated."""
+    return f'fits "{asked}"' if asked else "fits the profile"
+
+
+def mostly_popular(contributions: Contributions) -> bool:
+    """Say whether more than half of what speaks for an item is that many people wanted it, and no words do."""
+    speaking = [(part.kind, part.amount) for part in contributions.parts if part.amount > 0]
+    if any(kind == "text" for kind, _ in speaking):
+        return False
+    popularity = sum(amount for kind, amount in speaking if kind == "popularity")
+    return popularity > 0.5 * sum(amount for _, amount in speaking)
+
+
 def reason_for(query: Query, contributions: Contributions, evidence: tuple[Evidence, ...], asked: str | None) -> str:
     """Say in words what speaks for an item, and no more than that; of a profile nothing is repeated."""
+    if mostly_popular(contributions):
+        return "popular"
     if not evidence:
         if query.text:
-            return f'fits "{asked}"' if asked else "fits the profile"
+            return fits(asked)
         if any(part.kind == "feature" for part in contributions.parts):
             return "expected to be liked"
         # Many items may each say a little.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import Any
 from tastemaker.core.clock import Clock, system_clock
 from tastemaker.core.encoder import Encoder
 from tastemaker.core.errors import ConfigError, NotReadyError, ServiceError, UnknownItemError
+from tastemaker.core.generator import Generator
 from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contributions
 from tastemaker.data.catalogue import Catalogue
@@ -36,10 +37,12 @@ from tastemaker.engine.still import StillPeople
 from tastemaker.engine.texts import ShopTexts
 from tastemaker.engine.wanted import Wanted
 from tastemaker.engine.writing import Writer
+from tastemaker.language.asking.prompt import ChatPrompt, load_prompt
 from tastemaker.language.encoders.registry import is_learnt
 from tastemaker.models import DenseRecommender, load_model
 from tastemaker.pipeline.filters import parse
 from tastemaker.pipeline.item_vectors import ItemVectors
+from tastemaker.pipeline.stage import path_of
 from tastemaker.retrieval.text_search import SearchAnswer
 from tastemaker.store.ports import NewEvent, Receipt, Row, Served, TenantStore
 
@@ -60,6 +63,13 @@ class Engine:
         clock: Where "now" comes from.
         person: A template of the words that a profile becomes (`tastemaker.language.texts.person_text`).
         leave_out: Attributes of people that no model gets to see.
+        generator: The language model that ranks where a scenario asks for it.
+        prompt: Gives the words for it, by the name of a prompt.
+
+    Attributes:
+        model: What answers.
+        lineage: Where the model came from, as `take_model` was told.
+        jobs_ended: Kind of job and how an attempt at it ended -> how often, where a worker of this process does jobs.
 
     Raises:
         ConfigError: A scenario uses what there is not.
@@ -80,9 +90,12 @@ class Engine:
         clock: Clock = system_clock,
         person: str | None = None,
         leave_out: Sequence[str] = (),
+        generator: Generator | None = None,
+        prompt: Callable[[str], ChatPrompt] = load_prompt,
     ) -> None:
         self.model = model
         self.lineage: Mapping[str, Any] = {}
+        self.jobs_ended: Mapping[tuple[str, str], int] = {}
         self.store = store
         self.clock = clock
         self._dataset = dataset
@@ -94,7 +107,7 @@ class Engine:
         self._writer: Writer | None = None
         known: Known
         if store is not None:
-            self.shop = Shop.of_records(store.items, clock)
+            self.shop = Shop.of_records(store.items, clock, model.item_ids)
             self.name = str(store.notes.get("name") or store.tenant.name)
             self._live = known = People(store, following)
             self._keeper = Keeper(store, self._live, self._pages)
@@ -120,7 +133,7 @@ class Engine:
             tenant=None if store is None else store.tenant,
         )
         self._encodes_slowly = encoder is not None and not is_learnt(encoder)
-        self._presenter = Presenter(self.shop)
+        self._presenter = Presenter(self.shop, lambda: self._wanted())
         self._placements = Placements(
             scenarios or USUAL_SCENARIOS,
             lambda: self._wanted(),
@@ -128,6 +141,8 @@ class Engine:
             spaces={**(spaces or {}), **({TEXT: self.texts.vectors} if encoder is not None else {})},
             newest=self._resolver.newest if self.live else None,
             responses=(lambda numbers: self._responses(numbers)) if self.live else None,
+            generator=generator,
+            prompt=prompt,
         )
 
     @classmethod
@@ -209,6 +224,7 @@ class Engine:
             "events": len(self.dataset.interactions) if store is None else len(store.events),
             "revision": self.shop.shelf.revision,
             "live": self.live,
+            "jobs_ended": self.jobs_ended,
             **self.lineage,
         }
 
@@ -261,31 +277,30 @@ class Engine:
         began = time.perf_counter()
         if query.cursor is not None:
             query = self._pages.following(query)
-        self._prepare_search(query)
+        encoding = self._prepare_search(query)
         with self._lock:
             model = self.model
             resolved = self._resolver(query, model)
             full = resolved.query
             name = full.scenario or usual_scenario(full)
             pipeline, settings = self._placements.pipeline(name, model), self._placements.settings(name)
-            context = self._resolver.context(resolved, settings.deadline, began)
+            context = self._resolver.context(resolved, settings.deadline, began, encoding)
             slate = pipeline(context, [settings.where] if settings.where else ())
             items = self._presenter.items(slate, model, full, query.text, reasons=reasons)
         recommendation_id = cursor = None
         if self._keeper is not None and not dry_run:
             recommendation_id, cursor = self._keeper.keep(query, name, context, slate, items, model.name)
-        ids = self.shop.shelf.ids
         return Answer(
             items=items,
             history=tuple((event.item_id, self.title(event.item_id)) for event in full.events()) if reasons else (),
             degraded=(*resolved.notes, *(discreet(note, full.text, query.text) for note in slate.degraded)),
-            filters={name: tuple(ids[dropped].tolist()) for name, dropped in slate.dropped.items()},
+            filters={name: self.shop.ids_of(dropped) for name, dropped in slate.dropped.items()},
             model=model.name,
             milliseconds=1000 * (time.perf_counter() - began),
             recommendation_id=recommendation_id,
             scenario=name,
             cursor=cursor,
-            trace=tuple(context.trace),
+            trace=path_of(context.trace),
         )
 
     def waits(self, query: Query) -> bool:
@@ -300,18 +315,26 @@ class Engine:
             return any(self._placements.settings(name).searches() for name in self._placements.names)
         return self._placements.settings(query.scenario or usual_scenario(query)).searches()
 
-    def _prepare_search(self, query: Query) -> None:
-        """Make or encode what a scenario that searches needs, before anybody has to wait for it."""
+    def _prepare_search(self, query: Query) -> float | None:
+        """Make or encode what a scenario that searches needs, before anybody has to wait for it.
+
+        Returns:
+            Milliseconds that encoding took; ``None`` where there was nothing to encode.
+        """
         settings = self._placements.settings(query.scenario or usual_scenario(query))
         if not settings.searches():
-            return
+            return None
         try:
             self.texts.need()
         except NotReadyError:
             if settings.only_searches():
                 raise
-        if self.texts.encodes and (said := self.resolve(query)[0].text):
-            self.texts.prepare(said)
+        said = self.resolve(query)[0].text if self.texts.encodes else None
+        if not said:
+            return None
+        began = time.perf_counter()
+        self.texts.prepare(said)
+        return 1000 * (time.perf_counter() - began)
 
     def evidence(self, contributions: Contributions) -> tuple[Evidence, ...]:
         """Return the items of the history that speak most for an item, strongest first, at most three."""

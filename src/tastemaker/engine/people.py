@@ -14,7 +14,7 @@ from tastemaker.core.errors import StorageError
 from tastemaker.core.query import Event
 from tastemaker.engine.people_items import Numbering
 from tastemaker.engine.people_reading import Kept, read_person, told_of
-from tastemaker.engine.people_state import Following, LivePerson, Told
+from tastemaker.engine.people_state import Barred, Following, LivePerson, Told
 from tastemaker.pipeline.stage import Person
 from tastemaker.store.ports import Served, Snapshot, StoredEvent
 
@@ -100,6 +100,12 @@ class People:
         for event in session:
             live.take_session(event, moment)
         return live.person(shelf, moment)
+
+    def barred(self, user_id: str, shelf: Numbering) -> Barred:
+        """Return what somebody has touched and hidden as of now, and nothing else: `person` works out much more."""
+        live = self._found(user_id)
+        with self._lock:
+            return live.barred(shelf)
 
     def _found(self, user_id: str) -> LivePerson:
         """Return a live person, made if need be; two who need the same one wait for one to make it."""

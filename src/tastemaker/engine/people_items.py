@@ -27,7 +27,7 @@ class Numbering(Protocol):
 class TouchedItems:
     """Distinct items that only become more; each is looked up once, and again only while it is not on the shelf."""
 
-    __slots__ = ("_arrivals", "_missing", "_new", "_numbers", "_shelf", "_size", "ids")
+    __slots__ = ("_arrivals", "_missing", "_new", "_numbers", "_shelf", "_size", "_told", "ids")
 
     def __init__(self, ids: Sequence[str] = ()) -> None:
         self.ids = dict.fromkeys(ids)
@@ -39,6 +39,7 @@ class TouchedItems:
         self._missing: list[str] = []
         self._numbers = np.empty(_FIRST, np.int32)
         self._size = 0
+        self._told: NDArray[np.int32] | None = None
         self._arrivals = -1
 
     def __len__(self) -> int:
@@ -59,7 +60,10 @@ class TouchedItems:
             self._new.append(item_id)
 
     def on(self, shelf: Numbering) -> NDArray[np.int32]:
-        """Return the numbers of those that are on a shelf, int32, read-only; what is added later does not change it."""
+        """Return the numbers of those that are on a shelf, int32, read-only; what is added later does not change it.
+
+        As long as they are the same, so is the array.
+        """
         if shelf is not self._shelf:
             self._shelf = shelf
             self._restart()
@@ -69,9 +73,10 @@ class TouchedItems:
             self._new, self._missing, self._arrivals = self._missing + self._new, [], arrivals
         if self._new:
             self._find(shelf)
-        found = self._numbers[: self._size]
-        found.setflags(write=False)
-        return found
+        if self._told is None or len(self._told) != self._size:
+            self._told = self._numbers[: self._size]
+            self._told.setflags(write=False)
+        return self._told
 
     def _find(self, shelf: Numbering) -> None:
         numbers = np.asarray(shelf.numbers(self._new), dtype=np.int32)

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from tastemaker.core.clock import from_microseconds, to_microseconds
 from tastemaker.core.errors import DataError
@@ -32,6 +33,9 @@ UNHIDE: Final = "unhide"
 
 Told: TypeAlias = StoredEvent | Served
 """What live people are told."""
+
+Barred: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""What somebody has touched, and what they hid, by number; the same arrays as long as both are the same."""
 
 _EARLIEST: Final = -30_610_224_000_000_000
 _LATEST: Final = 253_370_764_800_000_000
@@ -248,18 +252,23 @@ class LivePerson:
             vectors[space.name], strengths[space.name] = interests.told(now, most)
         if self._history is None:
             self._history = Events(self._events)
+        seen, hidden = self.barred(shelf)
         return Person(
             user_id=self.user_id,
             version=self.version,
             history=self._history,
-            seen=self._touched.on(shelf),
-            hidden=self._hidden.on(shelf),
+            seen=seen,
+            hidden=hidden,
             vectors=MappingProxyType(vectors),
             strengths=MappingProxyType(strengths),
             profile=self.profile,
             policy=name,
             knobs=knobs,
         )
+
+    def barred(self, shelf: Numbering) -> Barred:
+        """Return the items that a list may be without, by numbers on a shelf: those touched, and those hidden."""
+        return self._touched.on(shelf), self._hidden.on(shelf)
 
     # -- kept ----------------------------------------------------------------------------------------------------
 
@@ -275,7 +284,7 @@ class LivePerson:
             "hidden": [[item, at, hidden] for item, (at, hidden) in self._hidden.said.items()],
             "policy": policy and [policy.state, policy.engagement, policy.unengaged, policy.since, policy.at],
         }
-        parts = [json.dumps(about, ensure_ascii=False, separators=(",", ":")).encode()]
+        parts = [to_json(about)]
         parts += [state.to_bytes() for state in self._interests]
         return b"".join(_LENGTH.pack(len(part)) + part for part in parts)
 

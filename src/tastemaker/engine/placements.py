@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tastemaker.core.errors import ConfigError, QueryError, nearest
+from tastemaker.core.generator import Generator
 from tastemaker.engine.scenarios import Parts, ScenarioSettings, make_pipeline
+from tastemaker.language.asking.prompt import ChatPrompt, load_prompt
 from tastemaker.models import DenseRecommender
 from tastemaker.pipeline.exploration import ShownAndClicked
 from tastemaker.pipeline.item_vectors import ItemVectors
@@ -28,6 +30,8 @@ class Placements:
         spaces: Name of a space -> the items' vectors there.
         newest: Gives the person as known by now, for the gate.
         responses: Gives how often items were shown, and taken up, where that is counted.
+        generator: The language model that ranks where a scenario asks for it.
+        prompt: Gives the words for it, by the name of a prompt.
     """
 
     def __init__(
@@ -39,9 +43,12 @@ class Placements:
         spaces: Mapping[str, ItemVectors] | None = None,
         newest: Callable[[Context], Person] | None = None,
         responses: ShownAndClicked | None = None,
+        generator: Generator | None = None,
+        prompt: Callable[[str], ChatPrompt] = load_prompt,
     ) -> None:
         self._settings, self._wanted, self._newest = dict(settings), wanted, newest
         self._search, self._spaces, self._responses = search, dict(spaces or {}), responses
+        self._generator, self._prompt = generator, prompt
         self._made: dict[str, Pipeline] = {}
 
     def forget(self) -> None:
@@ -73,7 +80,16 @@ class Placements:
         made = self._made
         pipeline = made.get(name)
         if pipeline is None:
-            parts = Parts(model, self._wanted, self._search, self._spaces, self._newest, self._responses)
+            parts = Parts(
+                model,
+                self._wanted,
+                self._search,
+                self._spaces,
+                self._newest,
+                self._responses,
+                self._generator,
+                self._prompt,
+            )
             try:
                 pipeline = make_pipeline(self.settings(name), parts)
             except ConfigError as error:

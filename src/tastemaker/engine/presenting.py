@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tastemaker.core.errors import UnknownItemError
 from tastemaker.core.query import Query
 from tastemaker.core.recommendations import Contributions
 from tastemaker.core.recommender import Recommender
-from tastemaker.engine.answers import Evidence, Recommended, reason_for
+from tastemaker.engine.answers import Evidence, Recommended, fits, mostly_popular, reason_for
 from tastemaker.engine.shop import Shop
 from tastemaker.pipeline.slate import Slate
 
@@ -28,10 +30,11 @@ class Presenter:
 
     Args:
         shop: Where ids and titles stand.
+        wanted: Gives how much each item was wanted lately, by its number on the shelf.
     """
 
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
+    def __init__(self, shop: Shop, wanted: Callable[[], NDArray[np.float64]]) -> None:
+        self._shop, self._wanted = shop, wanted
 
     def items(
         self, slate: Slate, model: Recommender, query: Query, asked: str | None, *, reasons: bool
@@ -54,23 +57,46 @@ class Presenter:
             reason: str = ""
             evidence: tuple[Evidence, ...] = ()
             if reasons and place < _EXPLAINED:
-                reason, evidence = self._reason(model, query, item, sources[place], asked)
+                reason, evidence = self._reason(model, query, numbers[place], item, sources[place], asked)
             told = titles[place], scores[place], place + 1, reason, evidence, sources[place], chances[place]
             shown.append(Recommended(item, *told))
         return tuple(shown)
 
     def _reason(
-        self, model: Recommender, query: Query, item: str, sources: tuple[str, ...], asked: str | None
+        self, model: Recommender, query: Query, number: int, item: str, sources: tuple[str, ...], asked: str | None
     ) -> tuple[str, tuple[Evidence, ...]]:
+        """Say what put an item into the list; a model speaks for what it named or ranked itself alone."""
+        if not sources:
+            return "placed by the shop", ()
+        others = [told for source in sources if (told := self._told_by(source, number, asked))]
+        if len(others) == len(sources):
+            return "; ".join(others), ()
         try:
             contributions = model.explain(query, item)
         except Exception as error:
             # A list is not lost because a reason cannot be had.
             if not isinstance(error, UnknownItemError):
                 _logger.warning("no reason could be given", exc_info=True)
-            return ("new" if "latest" in sources else "popular"), ()
-        evidence = self.evidence(contributions)
-        return reason_for(query, contributions, evidence, asked), evidence
+            return "; ".join(others) or f"named by {' and '.join(sources)}", ()
+        evidence = () if mostly_popular(contributions) else self.evidence(contributions)
+        return "; ".join([reason_for(query, contributions, evidence, asked), *others]), evidence
+
+    def _told_by(self, source: str, number: int, asked: str | None) -> str:
+        """Return what a source that is no model says for an item; nothing of the others."""
+        kind = source.partition(" ")[0]
+        if kind == "latest":
+            return "new"
+        if kind == "search":
+            return fits(asked)
+        if kind == "nearest":
+            return "near to what the person is drawn to"
+        return self._popular(number) if kind == "popular" else ""
+
+    def _popular(self, number: int) -> str:
+        wanted = self._wanted()
+        if number >= len(wanted) or not wanted[number]:
+            return "popular"
+        return f"popular: number {1 + np.count_nonzero(wanted > wanted[number])} of what was wanted most lately"
 
     def evidence(self, contributions: Contributions) -> tuple[Evidence, ...]:
         """Return the items of the history that speak most for an item, strongest first, at most three."""

@@ -19,9 +19,10 @@ from tastemaker.core.query import Event, Query
 from tastemaker.core.recommender import Recommender
 from tastemaker.core.tenant import Tenant
 from tastemaker.engine.people_items import Numbering
+from tastemaker.engine.people_state import Barred
 from tastemaker.language.texts import person_text
 from tastemaker.pipeline.shelf import Shelf
-from tastemaker.pipeline.stage import Chance, Context, Person, Step
+from tastemaker.pipeline.stage import CAPTURE, EMBEDDING, Chance, Context, Person, Step
 
 _logger = logging.getLogger("tastemaker.engine")
 
@@ -33,6 +34,10 @@ class Known(Protocol):
         """Return somebody as of now."""
         ...
 
+    def barred(self, user_id: str, shelf: Numbering) -> Barred:
+        """Return what somebody has touched and hidden as of now."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -42,11 +47,13 @@ class Resolved:
         query: The full query; its moment is set.
         person: Who asks, with the vectors of what the request itself tells.
         notes: What could not be filled in.
+        drawing: Milliseconds that those vectors took; ``None`` where there are none.
     """
 
     query: Query
     person: Person
     notes: tuple[str, ...]
+    drawing: float | None = None
 
 
 class Resolver:
@@ -108,16 +115,19 @@ class Resolver:
         return everybody[:: max(1, len(everybody) // count)][:count]
 
     def newest(self, context: Context) -> Person:
-        """Return who asks as known by now, for the gate: what they hid while the answer was made is not shown."""
+        """Return who asks as known by now, for the gate: what they hid while the answer was made is not shown.
+
+        It is the person of the context itself where nothing of that has changed.
+        """
         person = context.person
         if person.user_id is None:
             return person
-        newest = self.person(person.user_id)
+        seen, hidden = self._people.barred(person.user_id, self._shelf)
         # A history that was given replaces what was seen.
-        seen = newest.seen if len(person.seen) else person.seen
-        if _same(newest.hidden, person.hidden) and _same(seen, person.seen):
+        seen = seen if len(person.seen) else person.seen
+        if _same(hidden, person.hidden) and _same(seen, person.seen):
             return person
-        return replace(person, seen=seen, hidden=newest.hidden)
+        return replace(person, seen=seen, hidden=hidden)
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -151,7 +161,10 @@ class Resolver:
         elif said:
             filled["text"] = " ".join(part for part in (query.text, said) if part)
         full = replace(query, **filled)
-        return Resolved(full, self._drawn(full, person), tuple(notes))
+        began = time.perf_counter()
+        drawn = self._drawn(full, person)
+        spent = 1000 * (time.perf_counter() - began) if drawn is not person else None
+        return Resolved(full, drawn, tuple(notes), spent)
 
     def _drawn(self, query: Query, person: Person) -> Person:
         """Return the person with the vectors of what the request itself tells, beside what is stored."""
@@ -163,13 +176,14 @@ class Resolver:
         drawn = self.person(query.user_id if person.history else None, told)
         return replace(person, vectors=drawn.vectors, strengths=drawn.strengths)
 
-    def context(self, resolved: Resolved, budget: float | None, began: float) -> Context:
-        """Return a request as stages see it.
+    def context(self, resolved: Resolved, budget: float | None, began: float, encoding: float | None = None) -> Context:
+        """Return a request as stages see it; its trace tells what was done so far.
 
         Args:
             resolved: The request.
             budget: Milliseconds that it may take, where the query names none; ``None`` for no hurry.
             began: When it came, on ``time.perf_counter``.
+            encoding: Milliseconds since then that its words took to become vectors; ``None`` where they did not.
         """
         query, person = resolved.query, resolved.person
         assert query.now is not None
@@ -178,6 +192,9 @@ class Resolver:
         if self._live:
             # The same request a moment later is another chance; a replay names its moment.
             chance.append(max(0, to_microseconds(query.now)))
+        vectors = (("text", encoding), ("events", resolved.drawing))
+        embedding = [Step(name, spent, 0, 0, part=EMBEDDING) for name, spent in vectors if spent is not None]
+        captured = 1000 * (time.perf_counter() - began) - sum(step.milliseconds for step in embedding)
         return Context(
             query=query,
             person=person,
@@ -185,13 +202,13 @@ class Resolver:
             now=query.now,
             chance=Chance(chance),
             deadline=None if budget is None else began + budget / 1000,
-            trace=[Step("person", 1000 * (time.perf_counter() - began), 0, 0, _known_of(person))],
+            trace=[Step("person", captured, 0, 0, _known_of(person), CAPTURE), *embedding],
             tenant=self._tenant,
         )
 
 
 def _same(one: NDArray[np.int32], other: NDArray[np.int32]) -> bool:
-    return len(one) == len(other) and bool((one == other).all())
+    return one is other or np.array_equal(one, other)
 
 
 def _known_of(person: Person) -> str:

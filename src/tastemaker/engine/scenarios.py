@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tastemaker.core.errors import ConfigError, TastemakerError, nearest
+from tastemaker.core.generator import Generator
 from tastemaker.core.query import Query
 from tastemaker.engine.spaces import TEXT
+from tastemaker.language.asking.prompt import ChatPrompt, load_prompt
+from tastemaker.language.asking.rankings import PROMPTS, WAYS, Way
 from tastemaker.models import DenseRecommender
+from tastemaker.pipeline.asking import TOP, RankByAsking
 from tastemaker.pipeline.diversity import MaximalMarginalRelevance
 from tastemaker.pipeline.exploration import EpsilonGreedy, ShownAndClicked, Softmax, Thompson
 from tastemaker.pipeline.filters import parse
@@ -116,6 +120,23 @@ class ExploreSettings(_Table):
         return prior
 
 
+class AskSettings(_Table):
+    """How the language model of ``[generator]`` ranks what the sources named; see `pipeline.asking.RankByAsking`."""
+
+    way: Way = Field("pointwise", description=f"how it is asked: {', '.join(WAYS)}")
+    top: int = Field(TOP, ge=2, le=100, description="how many of the first candidates it is asked about")
+    weight: float = Field(0.5, ge=0, le=1, description="how much its order counts")
+    reach: int | None = Field(5, ge=0, description="the most places that a candidate moves")
+    orders: int = Field(1, ge=1, le=20, description="of listwise: in how many orders it is shown the candidates")
+    abreast: int = Field(1, ge=1, le=64, description="questions under way at the same time")
+
+    @model_validator(mode="after")
+    def _orders_of_lists(self) -> Self:
+        if self.orders > 1 and self.way != "listwise":
+            raise ValueError(f"{self.way} knows no orders; listwise does")
+        return self
+
+
 class ScenarioSettings(_Table):
     """One placement and its pipeline."""
 
@@ -123,6 +144,7 @@ class ScenarioSettings(_Table):
     retrieve: tuple[SourceSettings, ...] = Field(min_length=1)
     fuse: Literal["rrf", "scores"] = Field("rrf", description="how several sources become one list")
     rank: bool = Field(False, description="whether the model orders what all sources named")
+    ask: AskSettings | None = Field(None, description="how a language model ranks them, within the deadline")
     where: str | None = Field(None, description="a filter that every item has to fulfil")
     rules: tuple[RuleSettings, ...] = ()
     explore: ExploreSettings | None = None
@@ -192,6 +214,7 @@ def _config_error(error: ValidationError, name: str, where: str) -> ConfigError:
             "retrieve": SourceSettings,
             "rules": RuleSettings,
             "explore": ExploreSettings,
+            "ask": AskSettings,
         }
         known = kinds.get(place[0], ScenarioSettings) if len(place) > 1 else ScenarioSettings
         return ConfigError(f"unknown key '{key}'", where=where, remedy=nearest(place[-1], known.model_fields))
@@ -219,6 +242,8 @@ class Parts:
         spaces: Name of a space -> the items' vectors there.
         newest: The person as known by now, for the gate.
         responses: How often items were shown, and taken up.
+        generator: The language model that ranks where a scenario asks for it.
+        prompt: Gives the words for it, by the name of a prompt.
     """
 
     model: DenseRecommender
@@ -227,6 +252,8 @@ class Parts:
     spaces: Mapping[str, ItemVectors] = field(default_factory=dict)
     newest: Callable[[Context], Person] | None = None
     responses: ShownAndClicked | None = None
+    generator: Generator | None = None
+    prompt: Callable[[str], ChatPrompt] = load_prompt
 
     def source(self, of: str, n: int, *, alone: bool = False) -> Stage:
         """Return a source by its name.
@@ -265,6 +292,29 @@ class Parts:
             raise ConfigError(f"a scenario uses the space '{space}', and this engine has none", remedy=remedy)
         return self.spaces[space]
 
+    def asker(self, ask: AskSettings) -> Stage:
+        """Return what asks a language model.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if self.generator is None:
+            raise ConfigError(
+                "a scenario asks a language model, and this engine has none",
+                where="ask",
+                remedy='Name one under [generator]: name = "endpoint", or another of docs/generators.md.',
+            )
+        return RankByAsking(
+            self.generator,
+            ask.way,
+            top=ask.top,
+            weight=ask.weight,
+            reach=ask.reach,
+            orders=ask.orders,
+            prompt=self.prompt(PROMPTS[ask.way]),
+            abreast=ask.abreast,
+        )
+
     def explorer(self, explore: ExploreSettings) -> Stage:
         """Return what leaves places to chance.
 
@@ -289,7 +339,7 @@ def make_pipeline(settings: ScenarioSettings, parts: Parts) -> Pipeline:
         ConfigError: It uses what this engine lacks.
     """
     stages: list[Stage] = []
-    alone = len(settings.retrieve) == 1 and not (settings.rank or settings.rules or settings.explore)
+    alone = len(settings.retrieve) == 1 and not (settings.rank or settings.ask or settings.rules or settings.explore)
     for source in settings.retrieve:
         stage = parts.source(source.of, source.n, alone=alone)
         stages.append(Among(source.where, stage, name=stage.name) if source.where else stage)
@@ -298,6 +348,8 @@ def make_pipeline(settings: ScenarioSettings, parts: Parts) -> Pipeline:
         stages.append(Fuse(weights, settings.fuse))
     if settings.rank:
         stages.append(Rank(parts.model))
+    if settings.ask is not None:
+        stages.append(parts.asker(settings.ask))
     stages += [_rule(rule, parts) for rule in settings.rules]
     if settings.explore is not None:
         stages.append(parts.explorer(settings.explore))

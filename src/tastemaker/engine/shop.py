@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import tee
 from typing import Any, Protocol, Self
 
 from tastemaker.core.clock import Clock, system_clock, to_microseconds
@@ -15,6 +16,7 @@ from tastemaker.engine.cycles import no_search_for_cycles
 from tastemaker.engine.item_rows import put_stored
 from tastemaker.engine.newcomers import as_catalogue
 from tastemaker.pipeline.shelf import Shelf
+from tastemaker.pipeline.slate import Numbers
 from tastemaker.store.ports import Records, Row
 
 _PAGE = 10_000
@@ -67,12 +69,18 @@ class Shop:
         return cls(Shelf.of_catalogue(dataset.catalogue), None, dataset.catalogue, clock)
 
     @classmethod
-    def of_records(cls, rows: Records, clock: Clock = system_clock) -> Self:
-        """Return the catalogue that a store holds; a value that no column can take is left out, and the log says so."""
-        shelf, after = Shelf(), ""
+    def of_records(cls, rows: Records, clock: Clock = system_clock, ids: Iterable[str] = ()) -> Self:
+        """Return the catalogue that a store holds; a value that no column can take is left out, and the log says so.
+
+        Args:
+            rows: What the store holds.
+            clock: See above.
+            ids: Ids that are held in memory anyway, as those of a model: of a million items once is enough.
+        """
+        shelf, after, held = Shelf(), "", dict(zip(*tee(ids), strict=True))
         with no_search_for_cycles():
             while page := rows.scan(after, _PAGE):
-                put_stored(shelf, dict(page))
+                put_stored(shelf, {held.get(item, item): row for item, row in page})
                 after = page[-1][0]
         return cls(shelf, rows, None, clock)
 
@@ -125,6 +133,10 @@ class Shop:
         """Return the title of an item, with its year where that is known; its id where it is not."""
         number = int(self.shelf.numbers([item_id])[0])
         return item_id if number < 0 else self.titles_of([number])[0]
+
+    def ids_of(self, numbers: Numbers) -> tuple[str, ...]:
+        """Return the raw ids of items with these numbers on the shelf."""
+        return tuple(self.shelf.ids[numbers].tolist()) if len(numbers) else ()
 
     def titles_of(self, numbers: Sequence[int]) -> list[str]:
         """Return the titles of items with these numbers on the shelf, as `title` does."""

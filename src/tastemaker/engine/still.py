@@ -7,10 +7,12 @@ from datetime import datetime
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tastemaker.core.query import Event
 from tastemaker.data.dataset import Dataset
 from tastemaker.engine.people_items import Numbering
+from tastemaker.engine.people_state import Barred
 from tastemaker.pipeline.stage import Person
 
 
@@ -34,6 +36,14 @@ class StillPeople:
             user_id=user_id,
             version=len(history),
             history=history,
-            seen=np.unique(shelf.numbers([event.item_id for event in history])).astype(np.int32),
+            seen=_seen(history, shelf),
             profile=MappingProxyType({} if users is None else users.profile(user_id)),
         )
+
+    def barred(self, user_id: str, shelf: Numbering) -> Barred:
+        """Return what somebody has touched; of nobody it is known that they hid anything for good."""
+        return _seen(self._dataset.rated_history(user_id), shelf), np.empty(0, np.int32)
+
+
+def _seen(history: Sequence[Event], shelf: Numbering) -> NDArray[np.int32]:
+    return np.unique(shelf.numbers([event.item_id for event in history])).astype(np.int32)

@@ -51,6 +51,7 @@ class Upkeep:
         self._engine, self._load = engine, load
         self._registry = Registry(engine.store)
         self._worker = Worker(engine.store, handlers, name, clock)
+        engine.jobs_ended = self._worker.ended
         for kind, period in (every or {}).items():
             self._worker.schedule(kind, period)
         self._stop = threading.Event()

@@ -32,6 +32,13 @@ Sleep: TypeAlias = Callable[[float, threading.Event], bool]
 LEASE: Final = 60.0
 """Seconds after which another worker takes over from one that went silent; renewed every third of it."""
 
+DONE: Final = "done"
+FAILED: Final = "failed"
+RETRIED: Final = "retried"
+INTERRUPTED: Final = "interrupted"
+OUTCOMES: Final = (DONE, FAILED, RETRIED, INTERRUPTED)
+"""How an attempt at a job may end: done, failed for good, failed and to be tried again, or left off to go on later."""
+
 ATTEMPTS: Final = 5
 """So often a job is begun, and then it has failed for good."""
 
@@ -42,7 +49,6 @@ _FIRST_PAUSE: Final = 60.0
 _LONGEST_PAUSE: Final = 3_600.0
 _LONGEST_ERROR: Final = 4_000
 _SECOND: Final = 1_000_000
-_INTERRUPTED: Final = "interrupted"
 _PATIENCE: Final = 10
 _logger = logging.getLogger("tastemaker.worker")
 
@@ -104,6 +110,9 @@ class Worker:
         lease: Seconds; see `LEASE`.
         attempts: See `ATTEMPTS`.
         poll: Seconds; see `POLL`.
+
+    Attributes:
+        ended: Kind of job and one of `OUTCOMES` -> how many attempts ended so since the worker was made.
     """
 
     def __init__(
@@ -126,6 +135,7 @@ class Worker:
         self._stopping = threading.Event()
         self._current: threading.Event | None = None
         self._schedules: dict[str, _Schedule] = {}
+        self.ended = {(kind, outcome): 0 for kind in handlers for outcome in OUTCOMES}
 
     # -- what to do ----------------------------------------------------------------------------------------------
 
@@ -187,7 +197,7 @@ class Worker:
         if job is None:
             return None
         if job.attempts > self._limit(job):
-            self._jobs.fail(job.job_id, self.name, f"given up after {job.attempts - 1} attempts", retry_at=None)
+            self._report(job, _Failure(f"given up after {job.attempts - 1} attempts", None))
         else:
             self._work(job)
         return self._jobs.get(job.job_id)
@@ -216,7 +226,7 @@ class Worker:
         try:
             return self._handlers[job.kind](job, leave_off)
         except Interrupted:
-            return _Failure(_INTERRUPTED, self._now())
+            return _Failure(INTERRUPTED, self._now())
         except TastemakerError as error:
             return _Failure(str(error), self._retry_at(job) if worth_another(error) else None)
         except Exception as error:
@@ -224,7 +234,7 @@ class Worker:
             return _Failure(f"{type(error).__name__}: {error}", self._retry_at(job))
         except BaseException:
             # Ctrl-C where a person runs a worker by hand: somebody else may go on at once.
-            self._report(job, _Failure(_INTERRUPTED, self._now()))
+            self._report(job, _Failure(INTERRUPTED, self._now()))
             raise
 
     def _report(self, job: Job, outcome: Row | _Failure) -> None:
@@ -233,7 +243,9 @@ class Worker:
             kept = self._jobs.fail(job.job_id, self.name, error, retry_at=outcome.retry_at)
         else:
             kept = self._jobs.finish(job.job_id, self.name, outcome)
-        if not kept:
+        if kept:
+            self.ended[job.kind, outcome.kind if isinstance(outcome, _Failure) else DONE] += 1
+        else:
             _logger.warning("job %d was taken over by another worker; what %s did is dropped", job.job_id, self.name)
 
     def _retry_at(self, job: Job) -> int | None:
@@ -241,7 +253,7 @@ class Worker:
 
     def _limit(self, job: Job) -> int:
         """Return how often a job may be begun: oftener where the last attempt was only interrupted, as by a restart."""
-        interrupted = job.result is not None and job.result.get("error") == _INTERRUPTED
+        interrupted = job.result is not None and job.result.get("error") == INTERRUPTED
         return self._attempts * (_PATIENCE if interrupted else 1)
 
     def _keep(self, job: Job, leave_off: threading.Event, done: threading.Event) -> None:
@@ -273,6 +285,13 @@ class _Failure:
     def __init__(self, error: str, retry_at: int | None) -> None:
         self.error = error
         self.retry_at = retry_at
+
+    @property
+    def kind(self) -> str:
+        """Which of `OUTCOMES` it is."""
+        if self.error == INTERRUPTED:
+            return INTERRUPTED
+        return FAILED if self.retry_at is None else RETRIED
 
 
 class _Schedule:

@@ -45,14 +45,7 @@ class Writer:
         def applied(committed: Future[list[Receipt]]) -> None:
             try:
                 receipts = committed.result()
-                fresh = sorted(
-                    (
-                        StoredEvent(receipt.offset, now, self._renamed(event))
-                        for event, receipt in zip(events, receipts, strict=True)
-                        if receipt.fresh
-                    ),
-                    key=lambda stored: stored.offset,
-                )
+                fresh = self._as_stored(events, receipts, now)
                 self._people.apply(fresh)
                 self._wanted().take(fresh)
             except BaseException as error:
@@ -63,10 +56,15 @@ class Writer:
         self._store.events.submit(events).add_done_callback(applied)
         return done
 
-    def _renamed(self, event: NewEvent) -> NewEvent:
-        """Return an event under the name that its person has by now."""
-        name = self._store.events.current(event.user_id)
-        return event if event.user_id == name else replace(event, user_id=name)
+    def _as_stored(self, events: Sequence[NewEvent], receipts: Sequence[Receipt], now: int) -> list[StoredEvent]:
+        """Return what is new of events in the order of the log, under the names that people have by now."""
+        fresh = [(receipt.offset, event) for event, receipt in zip(events, receipts, strict=True) if receipt.fresh]
+        names = self._store.events.renamed({event.user_id for _, event in fresh})
+        fresh.sort(key=lambda entry: entry[0])
+        return [
+            StoredEvent(offset, now, replace(event, user_id=names[event.user_id]) if event.user_id in names else event)
+            for offset, event in fresh
+        ]
 
     def profile(self, user_id: str) -> Row | None:
         """Return what is stored of a person, ``None`` where nothing is."""

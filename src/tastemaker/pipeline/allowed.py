@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tastemaker.core.clock import to_microseconds
 from tastemaker.core.query import Event, Events
+from tastemaker.pipeline.common import UNAVAILABLE
 from tastemaker.pipeline.filters import Filter, Moment, parse
 from tastemaker.pipeline.slate import Numbers, Slate
 from tastemaker.pipeline.stage import Context, Person
@@ -21,7 +22,6 @@ Mask: TypeAlias = NDArray[np.bool_]
 Where: TypeAlias = Filter | str
 """A condition on items, in the filter language or read from it."""
 
-UNAVAILABLE: Final = "unavailable"
 CANDIDATES: Final = "candidates"
 EXCLUDED: Final = "excluded"
 HIDDEN: Final = "hidden"
@@ -36,18 +36,33 @@ _FOR_GOOD: Final = frozenset({UNAVAILABLE, HIDDEN})
 
 
 @dataclass(frozen=True)
+class Barred:
+    """A condition that takes out some few items, by number: no array over all items is made of it until it has to be.
+
+    Attributes:
+        numbers: Their numbers, int32, each below ``n``.
+    """
+
+    numbers: Numbers
+
+
+Check: TypeAlias = Mask | Barred
+"""Which items pass a condition: bool ``[n]``, or all but some."""
+
+
+@dataclass(frozen=True)
 class Allowed:
     """What may be recommended in one request, for ``n`` items of the shelf; what came later may not.
 
     Attributes:
-        checks: Each condition by its name, bool ``[n]``: which items pass it.
+        checks: Each condition by its name.
         mask: Which items pass all of them, bool ``[n]``.
         removed: Condition -> how many items it took out of those that passed the ones before it.
         total: How many items are on the shelf.
         revision: State of the shelf that this is true of.
     """
 
-    checks: tuple[tuple[str, Mask], ...]
+    checks: tuple[tuple[str, Check], ...]
     mask: Mask
     removed: Mapping[str, int]
     total: int
@@ -56,6 +71,8 @@ class Allowed:
     @classmethod
     def of(cls, context: Context, filters: Iterable[Where] = (), person: Person | None = None) -> Self:
         """Work out what may be recommended.
+
+        What does not depend on who asks is worked out once for all requests (`Shelf.common`).
 
         Args:
             context: The request; its own filter counts, too.
@@ -66,43 +83,42 @@ class Allowed:
             TastemakerError: A filter cannot be read, or asks for what the shelf cannot tell.
         """
         shelf, query, person = context.shelf, context.query, person or context.person
-        revision, moment = shelf.revision, moment_of(context)
-        checks = [(UNAVAILABLE, shelf.open_at(moment.now))]
         wanted = [parse(each) if isinstance(each, str) else each for each in (*filters, query.filters) if each]
-        # One by one, so that it can be told which of them took an item out.
-        checks += [(str(part), shelf.mask(part, moment)) for each in wanted for part in each.parts]
-        # An item may have come between two of them: it is left to the next request.
-        n = min(len(mask) for _, mask in checks)
-        checks = [(name, mask[:n]) for name, mask in checks]
+        common = shelf.common(wanted, moment_of(context))
+        n, checks = len(common.mask), list[tuple[str, Check]]()
         if query.candidates is not None:
-            checks.append((CANDIDATES, _among(n, shelf.numbers(list(query.candidates)))))
+            among = np.zeros(n, dtype=bool)
+            among[_within(n, shelf.numbers(list(query.candidates)))] = True
+            checks.append((CANDIDATES, among))
         if query.exclude:
-            checks.append((EXCLUDED, ~_among(n, shelf.numbers(list(query.exclude)))))
+            checks.append((EXCLUDED, Barred(_within(n, shelf.numbers(list(query.exclude))))))
         events, stored = query.events(), query.history is person.history
-        against = shelf.numbers(_spoken_against(events if stored else (*person.history, *events)))
-        checks.append((HIDDEN, ~_among(n, person.hidden, against)))
+        against = _spoken_against(events if stored else (*person.history, *events))
+        checks.append((HIDDEN, _barring(n, person.hidden, shelf.numbers(against))))
         if query.exclude_seen:
             # What is stored is among what the person has seen.
             said = events[len(person.history) :] if stored else events
-            touched = shelf.numbers([*(event.item_id for event in said), *query.items])
-            checks.append((SEEN, ~_among(n, person.seen, touched)))
-        return cls._joined(tuple(checks), int(np.count_nonzero(shelf.present[:n])), revision)
+            touched = [*(event.item_id for event in said), *query.items]
+            checks.append((SEEN, _barring(n, person.seen, shelf.numbers(touched))))
+        return cls(common.checks, common.mask, common.removed, common.total, common.revision).also(checks)
 
-    @classmethod
-    def _joined(cls, checks: tuple[tuple[str, Mask], ...], total: int, revision: int) -> Self:
-        mask, left, removed = checks[0][1].copy(), total, dict[str, int]()
-        for name, passed in checks:
-            mask &= passed
+    def within(self, name: str, mask: Mask) -> Self:
+        """Return what of it passes one more condition as well; items beyond the end of its mask do not."""
+        return self.also([(name, _fitted(mask, len(self.mask)))])
+
+    def also(self, checks: Sequence[tuple[str, Check]]) -> Self:
+        """Return what of it passes more conditions as well, which are about as many items."""
+        mask, removed = self.mask.copy(), dict(self.removed)
+        left = self.count
+        for name, check in checks:
+            if isinstance(check, Barred):
+                mask[check.numbers] = False
+            else:
+                mask &= check
             before, left = left, int(np.count_nonzero(mask))
             removed[name] = removed.get(name, 0) + before - left
         mask.setflags(write=False)
-        return cls(checks, mask, MappingProxyType(removed), total, revision)
-
-    def within(self, name: str, mask: Mask) -> Self:
-        """Return what of it passes one more condition as well."""
-        n = min(len(self.mask), len(mask))
-        checks = (*((other, passed[:n]) for other, passed in self.checks), (name, mask[:n]))
-        return self._joined(checks, self.total, self.revision)
+        return type(self)((*self.checks, *checks), mask, MappingProxyType(removed), self.total, self.revision)
 
     @property
     def count(self) -> int:
@@ -123,8 +139,11 @@ class Allowed:
         found: dict[str, int] = {}
         for name in dict.fromkeys(name for name, _ in self.checks):
             if name not in _FOR_GOOD:
-                others = [passed for other, passed in self.checks if other != name]
-                found[name] = int(np.count_nonzero(np.logical_and.reduce(others)))
+                passed = np.ones(len(self.mask), dtype=bool)
+                for other, check in self.checks:
+                    if other != name:
+                        passed &= _mask(check, len(passed))
+                found[name] = int(np.count_nonzero(passed))
         return {name: count for name, count in found.items() if count > self.count}
 
     def why_few(self) -> str:
@@ -187,8 +206,9 @@ def sift(slate: Slate, allowed: Allowed) -> Slate:
     """Return the candidates that may be recommended, and note which condition took out which of the others."""
     if at(allowed.mask, slate.items).all():
         return slate.passed(name for name, _ in allowed.checks)
-    for name, passed in allowed.checks:
-        slate = slate.drop(name, ~at(passed, slate.items))
+    n = len(allowed.mask)
+    for name, check in allowed.checks:
+        slate = slate.drop(name, ~at(_mask(check, n), slate.items))
     return slate
 
 
@@ -196,17 +216,33 @@ def at(mask: Mask, numbers: NDArray[Any]) -> Mask:
     """Return a mask's values at some places; false at those that it does not have, such as -1."""
     if not len(numbers):
         return np.zeros(0, dtype=bool)
-    if numbers.min() >= 0 and numbers.max() < len(mask):
+    # Read without its sign a number below 0 is larger than any place, so that one look finds both.
+    if np.maximum.reduce(numbers.view(f"u{numbers.itemsize}")) < len(mask):
         return np.asarray(mask[numbers])
     inside = (numbers >= 0) & (numbers < len(mask))
     return np.asarray(np.append(mask, False)[np.where(inside, numbers, -1)])
 
 
-def _among(n: int, *numbers: Numbers) -> Mask:
-    mask = np.zeros(n, dtype=bool)
-    for each in numbers:
-        mask[each[(each >= 0) & (each < n)]] = True
-    return mask
+def _barring(n: int, first: Numbers, second: Numbers) -> Barred:
+    return Barred(_within(n, np.concatenate([first, second]) if len(second) else first))
+
+
+def _within(n: int, numbers: Numbers) -> Numbers:
+    """Return the numbers that are those of one of the first ``n`` items."""
+    return numbers[(numbers >= 0) & (numbers < n)]
+
+
+def _mask(check: Check, n: int) -> Mask:
+    if not isinstance(check, Barred):
+        return check
+    passed = np.ones(n, dtype=bool)
+    passed[check.numbers] = False
+    return passed
+
+
+def _fitted(mask: Mask, n: int) -> Mask:
+    """Return the first ``n`` values of a mask; those that it does not have are false."""
+    return mask[:n] if len(mask) >= n else np.concatenate([mask, np.zeros(n - len(mask), dtype=bool)])
 
 
 def _spoken_against(events: Iterable[Event]) -> list[str]:

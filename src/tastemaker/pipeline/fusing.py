@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tastemaker.pipeline.slate import Scores, Slate
-from tastemaker.pipeline.stage import Context
+from tastemaker.pipeline.stage import RETRIEVAL, Context
 from tastemaker.retrieval.fusion import Found, reciprocal_rank_fusion, score_fusion
 
 
@@ -25,6 +25,7 @@ class Fuse:
     """
 
     needed = True
+    part = RETRIEVAL
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from tastemaker.pipeline.item_vectors import ItemVectors
 from tastemaker.pipeline.retrievers import USUAL, FromModel
 from tastemaker.pipeline.slate import Numbers, Scores, Slate
 from tastemaker.pipeline.sources import add
-from tastemaker.pipeline.stage import Context
+from tastemaker.pipeline.stage import RETRIEVAL, Context
 from tastemaker.retrieval.text_search import as_directions
 
 
@@ -30,6 +30,8 @@ class Nearest:
         name: Its name in the trace.
         needed: Whether it is asked even after the deadline.
     """
+
+    part = RETRIEVAL
 
     def __init__(
         self, space: str, index: ItemVectors, n: int = USUAL, *, name: str | None = None, needed: bool = True
@@ -62,6 +64,8 @@ class SimilarTo:
         name: Its name in the trace.
         needed: Whether it is asked even after the deadline.
     """
+
+    part = RETRIEVAL
 
     def __init__(
         self, by: Recommender | ItemVectors, n: int = USUAL, *, name: str = "similar", needed: bool = True

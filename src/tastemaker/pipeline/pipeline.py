@@ -13,7 +13,7 @@ from tastemaker.pipeline.allowed import Asked, Where
 from tastemaker.pipeline.gate import Gate
 from tastemaker.pipeline.retrievers import Latest
 from tastemaker.pipeline.slate import Slate
-from tastemaker.pipeline.stage import Context, Stage, Step
+from tastemaker.pipeline.stage import GATE, RANKING, RETRIEVAL, Context, Stage, Step
 
 _logger = logging.getLogger("tastemaker.pipeline")
 _LATE: Final = "out of time"
@@ -52,7 +52,7 @@ class Pipeline:
         asked = Asked.over(context, filters)
         began = asked.clock()
         allowed = asked.allowed
-        self._trace(asked, "allowed", began, len(allowed.mask), allowed.count)
+        self._trace(asked, "allowed", RETRIEVAL, began, len(allowed.mask), allowed.count)
         slate = Slate.empty()
         if allowed.count:
             for stage in self.stages:
@@ -86,8 +86,9 @@ class Pipeline:
 
     def _after(self, stage: Stage, slate: Slate, asked: Asked, *, urgent: bool = False) -> Slate:
         """Return the slate after a stage, or as it was where the stage is passed over."""
+        part = getattr(stage, "part", RANKING if len(slate) else RETRIEVAL)
         if not (stage.needed or urgent) and asked.late():
-            asked.trace.append(Step(stage.name, 0.0, len(slate), len(slate), _LATE))
+            asked.trace.append(Step(stage.name, 0.0, len(slate), len(slate), _LATE, part))
             return slate.note(f"'{stage.name}' left out: {_LATE}")
         began = asked.clock()
         try:
@@ -95,20 +96,20 @@ class Pipeline:
         except Exception as error:
             _logger.warning("the stage '%s' failed and was left out", stage.name, exc_info=True)
             why = error.message if isinstance(error, TastemakerError) else "it failed"
-            self._trace(asked, stage.name, began, len(slate), len(slate), f"left out: {why}")
+            self._trace(asked, stage.name, part, began, len(slate), len(slate), f"left out: {why}")
             return slate.note(f"'{stage.name}' left out: {why}")
-        self._trace(asked, stage.name, began, len(slate), len(found))
+        self._trace(asked, stage.name, part, began, len(slate), len(found))
         return found
 
     def _through(self, slate: Slate, asked: Asked) -> Slate:
         began = asked.clock()
         found = self.gate(slate, asked)
-        self._trace(asked, self.gate.name, began, len(slate), len(found))
+        self._trace(asked, self.gate.name, GATE, began, len(slate), len(found))
         return found
 
     @staticmethod
-    def _trace(asked: Asked, name: str, began: float, before: int, after: int, note: str = "") -> None:
-        asked.trace.append(Step(name, 1000 * (asked.clock() - began), before, after, note))
+    def _trace(asked: Asked, name: str, part: str, began: float, before: int, after: int, note: str = "") -> None:
+        asked.trace.append(Step(name, 1000 * (asked.clock() - began), before, after, note, part))
 
 
 def _sound(slate: Slate, name: str, n: int) -> Slate:

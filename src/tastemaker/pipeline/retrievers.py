@@ -19,7 +19,7 @@ from tastemaker.models.base import DenseRecommender
 from tastemaker.pipeline.allowed import Asked, Mask, Where, allowed_in, moment_of
 from tastemaker.pipeline.slate import Slate
 from tastemaker.pipeline.sources import add, best_of
-from tastemaker.pipeline.stage import Context, Stage
+from tastemaker.pipeline.stage import RETRIEVAL, Context, Stage
 from tastemaker.retrieval.asking import TextsFound
 from tastemaker.retrieval.text_search import TextSearch
 
@@ -44,6 +44,8 @@ class FromModel:
         name: Its name in the trace; by default the model's.
         needed: Whether it is asked even after the deadline.
     """
+
+    part = RETRIEVAL
 
     def __init__(
         self,
@@ -82,6 +84,8 @@ class Latest:
         needed: Whether it is asked even after the deadline.
     """
 
+    part = RETRIEVAL
+
     def __init__(self, n: int = USUAL, *, name: str = "latest", needed: bool = True) -> None:
         self.n, self.name, self.needed = n, name, needed
 
@@ -104,6 +108,8 @@ class Popular:
         name: Its name in the trace.
         needed: Whether it is asked even after the deadline.
     """
+
+    part = RETRIEVAL
 
     def __init__(self, counts: Counts, n: int = USUAL, *, name: str = "popular", needed: bool = True) -> None:
         self.counts, self.n, self.name, self.needed = counts, n, name, needed
@@ -137,6 +143,8 @@ class Searched:
         name: Its name in the trace.
         needed: Whether it is asked even after the deadline.
     """
+
+    part = RETRIEVAL
 
     def __init__(
         self,
@@ -173,6 +181,8 @@ class Among:
         source: The source.
         name: Its name in the trace and in the slate's columns.
     """
+
+    part = RETRIEVAL
 
     def __init__(self, where: Where, source: Stage, *, name: str | None = None) -> None:
         self.where, self.source = where, source

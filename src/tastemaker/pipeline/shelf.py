@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import chain, compress
 from typing import Any, Final, Self
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tastemaker.core.errors import UnknownItemError
 from tastemaker.data.catalogue import Catalogue
 from tastemaker.pipeline.columns import Column, Mask
+from tastemaker.pipeline.common import UNAVAILABLE, Common, Opening, Remembered, opening
 from tastemaker.pipeline.filters import Filter, Moment, parse
 from tastemaker.pipeline.fitting import resolved
 from tastemaker.pipeline.kinds import KNOWN, Kind
@@ -21,9 +22,6 @@ from tastemaker.pipeline.slate import Numbers
 from tastemaker.pipeline.table import Checked, Table, item_columns, new_column
 from tastemaker.pipeline.text_lists import TextListColumn
 
-_MASK_BYTES: Final = 32 * 2**20
-_FEWEST_MASKS: Final = 4
-_MOST_MASKS: Final = 256
 _BLOCK: Final = 50_000
 _ROOM: Final = 16
 
@@ -48,7 +46,9 @@ class Shelf:
         self._present = np.empty(0, dtype=np.bool_)
         self._available = np.empty(0, dtype=np.bool_)
         self._revision = 0
-        self._masks: dict[Any, Mask] = {}
+        # True of the present state alone: whatever changes it forgets all of this, under the same lock.
+        self._masks, self._commons = Remembered[Mask](), Remembered[Common]()
+        self._opening: Opening | None = None
 
     @classmethod
     def of_catalogue(cls, catalogue: Catalogue, now: int = 0) -> Self:
@@ -114,21 +114,27 @@ class Shelf:
         return view(self._table.columns["added"].array(n), n)
 
     def open_at(self, now: int) -> Mask:
-        """Return which items are available at a moment, bool ``[n]``, an array of its own.
+        """Return which items are available at a moment, bool ``[n]``, read-only.
 
-        Not before ``available_from`` and not after ``available_until``, where a row has these.
+        Not before ``available_from`` and not after ``available_until``, where a row has these. It is remembered until
+        the next change, or the next moment at which an item opens or closes.
 
         Args:
             now: Microseconds since the epoch.
         """
         # A row that is written anew is for a moment without values.
         with self._lock:
-            n = len(self)
-            found = self._available[:n].copy()
-            for name, outside in (("available_from", ">"), ("available_until", "<")):
-                column = self._table.columns.get(name)
-                if column is not None:
-                    found &= ~column.ordered(n, outside, now)
+            return self._open_at(now).mask
+
+    def _open_at(self, now: int) -> Opening:
+        found = self._opening
+        if found is None or not found.holds_at(now):
+            n, columns = len(self), self._table.columns
+            opens, closes = (
+                columns[name].array(n) if name in columns else None for name in ("available_from", "available_until")
+            )
+            total = int(np.count_nonzero(self._present[:n]))
+            found = self._opening = opening(self._available[:n], total, opens, closes, now)
         return found
 
     def numbers(self, raw_ids: Sequence[str]) -> Numbers:
@@ -209,17 +215,39 @@ class Shelf:
             QueryError: The request does not give what the filter reads, or gives something of another kind.
         """
         wanted = parse(where) if isinstance(where, str) else where
-        given = [moment.read(name) for name in wanted.reads]
-        key = (str(wanted), strict, *((type(value), value) for value in given))
+        key = _key(wanted, moment, strict)
         with self._lock:
-            found = self._masks.pop(key, None)
+            return self._mask(wanted, key, moment, strict)
+
+    def _mask(self, wanted: Filter, key: Hashable, moment: Moment, strict: bool = True) -> Mask:
+        found = self._masks.get(key)
+        if found is None:
+            found = wanted.mask(self, moment, strict)
+            found &= self.present
+            found.setflags(write=False)
+            self._masks.put(key, found, found.nbytes)
+        return found
+
+    def common(self, wanted: Sequence[Filter], moment: Moment) -> Common:
+        """Return what is available at a moment and fits filters, each of their parts by itself, at one state.
+
+        It is remembered as `mask` and `open_at` are.
+
+        Raises:
+            FilterError: A filter asks of a field what it does not hold.
+            QueryError: The request does not give what a filter reads, or gives something of another kind.
+        """
+        parts = [part for each in wanted for part in each.parts]
+        keys = [_key(part, moment) for part in parts]
+        with self._lock:
+            opened = self._open_at(moment.now)
+            key = (opened.since, opened.until, *keys)
+            found = self._commons.get(key)
             if found is None:
-                found = wanted.mask(self, moment, strict)
-                found &= self.present
-                found.setflags(write=False)
-                if len(self._masks) >= min(_MOST_MASKS, max(_FEWEST_MASKS, _MASK_BYTES // max(1, len(self)))):
-                    del self._masks[next(iter(self._masks))]
-            self._masks[key] = found
+                masks = [(str(part), self._mask(part, key, moment)) for part, key in zip(parts, keys, strict=True)]
+                found = Common.of([(UNAVAILABLE, opened.mask), *masks], opened.total, self._revision)
+                # The masks of the parts may be forgotten elsewhere, and would still be held here.
+                self._commons.put(key, found, found.mask.nbytes * (1 + len(masks)))
         return found
 
     def check(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
@@ -317,7 +345,15 @@ class Shelf:
 
     def _changed(self) -> None:
         self._masks.clear()
+        self._commons.clear()
+        self._opening = None
         self._revision += 1
+
+
+def _key(wanted: Filter, moment: Moment, strict: bool = True) -> Hashable:
+    """Return all that a mask depends on beside the shelf: what the filter says, and what it reads of the moment."""
+    given = [moment.read(name) for name in wanted.reads]
+    return (str(wanted), strict, *((type(value), value) for value in given))
 
 
 def _by_field(rows: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], dict[str, list[Any]]]:

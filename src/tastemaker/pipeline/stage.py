@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,16 +51,31 @@ class Person:
     knobs: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
+CAPTURE: Final = "capture"
+EMBEDDING: Final = "embedding"
+RETRIEVAL: Final = "retrieval"
+RANKING: Final = "ranking"
+GATE: Final = "gate"
+PATH: Final = (CAPTURE, EMBEDDING, RETRIEVAL, RANKING, GATE)
+"""The parts of the path of a request, in their order.
+
+What is known of who asks; vectors of what the request itself says; candidates among what may be shown; their order by
+rankers, rules and chance; the last check.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one stage did, for the trace.
+    """What one stage did, for the trace; or one part of the path of a request, with the steps in it.
 
     Attributes:
-        name: The stage.
+        name: The stage, or the part.
         milliseconds: How long it took.
         before: How many candidates came in.
         after: How many went out.
         note: What is worth saying, such as why it was passed over.
+        part: To which of `PATH` it belongs.
+        steps: What was done in it.
     """
 
     name: str
@@ -68,6 +83,25 @@ class Step:
     before: int
     after: int
     note: str = ""
+    part: str = RANKING
+    steps: tuple[Step, ...] = ()
+
+
+def path_of(trace: Iterable[Step]) -> tuple[Step, ...]:
+    """Return what was done by the parts of the path, all of `PATH` in its order, each with its steps.
+
+    Args:
+        trace: What was done, in the order of time.
+    """
+    parts: dict[str, list[Step]] = {name: [] for name in PATH}
+    for step in trace:
+        parts[step.part].append(step)
+    found, count = [], 0
+    for name, steps in parts.items():
+        before, count = (steps[0].before, steps[-1].after) if steps else (count, count)
+        spent = sum(step.milliseconds for step in steps)
+        found.append(Step(name, spent, before, count, "" if steps else "nothing to do", name, tuple(steps)))
+    return tuple(found)
 
 
 class Chance:
@@ -124,7 +158,10 @@ class Context:
 
 @runtime_checkable
 class Stage(Protocol):
-    """Turns a slate into another. One that may be left out when time is short says that it is not ``needed``."""
+    """Turns a slate into another. One that may be left out when time is short says that it is not ``needed``.
+
+    Its ``part`` says to which of `PATH` it belongs; one that says nothing retrieves if it comes first, or else ranks.
+    """
 
     @property
     def name(self) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from tastemaker import __version__
 from tastemaker.core.clock import Clock, system_clock
 from tastemaker.core.query import Query
 from tastemaker.server import acting, pages, problems
-from tastemaker.server.direct import Direct, Directed
+from tastemaker.server.direct import Direct, Directed, reading
 from tastemaker.server.guard import SCHEMES, GuardedRoute
 from tastemaker.server.keys import KeyRing
 from tastemaker.server.limits import Gauge, Limits
@@ -80,7 +80,7 @@ def create_app(
     app.state.service = engine
     app.state.keys = keys or KeyRing()
     app.state.gauge = Gauge(limits or Limits())
-    app.state.metrics = Metrics(engine.facts, clock)
+    app.state.metrics = metrics = Metrics(engine.facts, clock)
     app.state.clock = clock
     app.state.administration = administration
     app.state.ready = False
@@ -88,12 +88,19 @@ def create_app(
     app.add_middleware(Shield, hosts=hosts)
     app.add_middleware(Measured, metrics=app.state.metrics)
     _add_routes(app, live=engine.live)
-    app.directed = ("POST", recommend.ADDRESS)
-    route = next(each for each in recommend.router.routes if getattr(each, "endpoint", None) is recommend.recommend_to)
-    direct = Direct(app, cast(GuardedRoute, route), RecommendRequest)
-    app.direct = Measured(Shield(direct, hosts=hosts), metrics=app.state.metrics)
+    app.direct = {
+        ("POST", address): Measured(Shield(Direct(app, _route_of(endpoint, router), read), hosts=hosts), metrics)
+        for address, endpoint, router, read in (
+            (recommend.ADDRESS, recommend.recommend_to, recommend.router, reading(RecommendRequest)),
+            (events.ADDRESS, events.send_events, events.router, events.read),
+        )
+    }
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _route_of(endpoint: Callable[..., Any], router: APIRouter) -> GuardedRoute:
+    return cast(GuardedRoute, next(each for each in router.routes if getattr(each, "endpoint", None) is endpoint))
 
 
 def _add_routes(app: FastAPI, *, live: bool) -> None:

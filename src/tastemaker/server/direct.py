@@ -1,10 +1,12 @@
-"""The address that is asked most, answered past the framework: its body is read and checked once, its errors stay."""
+"""The addresses that are asked most, answered past the framework: a body is checked once, its errors stay."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from email.message import Message as Header
 from json import JSONDecodeError
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
@@ -16,22 +18,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tastemaker.server.guard import GuardedRoute, ShallowRequest
 from tastemaker.server.validation import InvalidBody, plain
 
-M = TypeVar("M", bound=BaseModel)
+Reading: TypeAlias = Callable[[Request], Coroutine[Any, Any, Sequence[Any]]]
+"""Reads what an endpoint takes beside the request, in the order in which it takes it."""
 
 
 class Direct:
-    """ASGI application of one route without parameters, whose endpoint takes the request and a body.
+    """ASGI application of one route without parameters in its path.
 
     What goes in and out, the description and every error are those of the same route in the framework.
 
     Args:
         app: The application that the route belongs to; its handlers answer errors.
         route: The route.
-        body: What the body has to be.
+        read: What its endpoint takes.
     """
 
-    def __init__(self, app: FastAPI, route: GuardedRoute, body: type[BaseModel]) -> None:
-        self._app, self._route, self._body = app, route, body
+    def __init__(self, app: FastAPI, route: GuardedRoute, read: Reading) -> None:
+        self._app, self._route, self._read = app, route, read
         self._handlers = app.exception_handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,46 +52,58 @@ class Direct:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        answered: Response = await self._route.endpoint(request, await read_body(request, self._body))
+        answered: Response = await self._route.endpoint(request, *await self._read(request))
         return answered
 
 
 class Directed(FastAPI):
-    """An application that answers one route past the framework.
+    """An application that answers some routes past the framework.
 
     Attributes:
-        direct: What answers it; ``None`` for the framework.
-        directed: Its method and path.
+        direct: Method and path -> what answers there.
     """
 
-    direct: ASGIApp | None = None
-    directed: tuple[str, str] = ("", "")
+    direct: Mapping[tuple[str, str], ASGIApp] = MappingProxyType({})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if self.direct is not None and (scope.get("method"), scope.get("path")) == self.directed:
-            await self.direct(scope, receive, send)
+        direct = self.direct.get((scope.get("method", ""), scope.get("path", "")))
+        if direct is not None:
+            await direct(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
 
-async def read_body(request: Request, model: type[M]) -> M:
-    """Return the body of a request, checked.
+def reading(model: type[BaseModel]) -> Reading:
+    """Return what reads the body of a request as a model."""
+
+    async def read(request: Request) -> Sequence[Any]:
+        given = await read_body(request, model)
+        try:
+            return [model.model_validate(given, from_attributes=True)]
+        except ValidationError as error:
+            raise InvalidBody(plain(error), model) from error
+
+    return read
+
+
+async def read_body(request: Request, model: type[BaseModel]) -> Any:
+    """Return the body of a request as JSON values, or as bytes where it does not say that it is JSON.
+
+    Args:
+        request: The request.
+        model: What the body should be.
 
     Raises:
-        InvalidBody: It is no JSON, or not what it should be.
+        InvalidBody: It is no JSON.
         HTTPException: It cannot be read.
     """
     try:
-        given: Any = await request.body()
-        if given and _is_json(request.headers.get("content-type", "")):
-            given = await request.json()
-        return model.model_validate(given, from_attributes=True)
+        given = await request.body()
+        return await request.json() if given and _is_json(request.headers.get("content-type", "")) else given
     except JSONDecodeError as error:
         wrong = {"type": "json_invalid", "loc": (error.pos,), "msg": "JSON decode error", "ctx": {"error": error.msg}}
         raise InvalidBody([wrong], model) from error
-    except ValidationError as error:
-        raise InvalidBody(plain(error), model) from error
     except ClientDisconnect as error:
         raise HTTPException(400, "there was nobody left to read the body of") from error
 

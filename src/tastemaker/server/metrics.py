@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -175,7 +175,7 @@ class _Facts(Collector):
         self._clock = clock
 
     def collect(self) -> Iterable[Metric]:
-        """Return how much is served, by which model, and how old it is."""
+        """Return how much is served, by which model, how old it is, and how background jobs ended."""
         facts = self._facts()
         labels = {"name": str(facts.get("model", "")), "version": str(facts.get("version", ""))}
         yield InfoMetricFamily("tastemaker_model", "The model that answers.", labels)
@@ -185,6 +185,14 @@ class _Facts(Collector):
         if facts.get("model_created") is not None:
             age = (to_microseconds(self._clock()) - facts["model_created"]) / _MICROSECONDS
             yield GaugeMetricFamily("tastemaker_model_age_seconds", "Since the model was made.", age)
+        jobs = CounterMetricFamily(
+            "tastemaker_jobs",
+            "Attempts at background jobs: done, failed (for good), retried (later) or interrupted.",
+            labels=("kind", "outcome"),
+        )
+        for (kind, outcome), number in dict(facts.get("jobs_ended") or {}).items():
+            jobs.add_metric((kind, outcome), number)
+        yield jobs
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: the names are ours alone, and the engine may not be there yet."""

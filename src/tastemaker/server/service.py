@@ -21,7 +21,7 @@ class Answered(Protocol):
 
     @property
     def trace(self) -> tuple[Step, ...]:
-        """What each stage did."""
+        """The parts of the path that the request took, each with its steps."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Reader(Protocol):
         """Return what is served: ``model`` and ``data`` (their names), ``items`` and ``people`` (how many).
 
         Where known also ``version`` (of the model), ``model_created`` (microseconds since the epoch), ``events`` (how
-        many) and ``revision`` (of the catalogue).
+        many), ``revision`` (of the catalogue) and ``jobs_ended`` ((kind of job, outcome) -> how many attempts).
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -25,6 +26,8 @@ HEADERS: Final = {
 _ENCODED: Final = tuple((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
 _KEPT_A_DAY: Final = (b"cache-control", b"public, max-age=86400")
 _NEVER_KEPT: Final = (b"cache-control", b"no-store")
+_HOSTS: Final = 64
+"""So many spellings of hosts are remembered: a server is asked under one name or two."""
 _NAMES: Final = frozenset(name for name, _ in (*_ENCODED, _NEVER_KEPT))
 
 
@@ -89,6 +92,7 @@ def without_port(host: str) -> str:
     return name if colon and port.isdecimal() and not name.endswith(":") and ("]" in name or ":" not in name) else host
 
 
+@lru_cache(maxsize=_HOSTS)
 def plain_host(host: str) -> str:
     """Return a name or an address in its one spelling: small letters, no brackets, no final full stop.
 

@@ -5,7 +5,7 @@ Nothing is reached but through `Store.for_tenant`. `tests/store/contracts` is wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +130,10 @@ class EventLog(Protocol):
 
     def current(self, user_id: str) -> str:
         """Return the name under which a person is known after merges; mostly their own."""
+        ...
+
+    def renamed(self, user_ids: Collection[str]) -> dict[str, str]:
+        """Return the `current` names of those among some people whose name is not their own any more, in one look."""
         ...
 
     def names(self, user_id: str) -> list[str]:

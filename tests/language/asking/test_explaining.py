@@ -78,6 +78,8 @@ def test_a_model_that_keeps_to_the_facts_is_shown() -> None:
         "Heat (1997) is a crime thriller.",
         "Heat won 3 awards.",
         "Do not see Heat.",
+        "Heat (1995) may suit you.",
+        "Heat, a crime thriller.",
         "Like Clueless, Heat is for you.",
         "",
         "   ",

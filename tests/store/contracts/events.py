@@ -175,6 +175,13 @@ class EventLogContract(Contract):
         assert ids(log, "visitor") == ["late"]
         assert (log.current("visitor"), log.current("ann"), log.current("bob")) == ("ann", "ann", "bob")
 
+    def test_of_many_people_those_are_told_at_once_who_have_another_name_now(self, log: EventLog) -> None:
+        log.merge("visitor", "ann")
+        log.merge('a "quote"', "b\u00e9")
+        asked = ["visitor", "ann", "bob", 'a "quote"']
+        assert log.renamed(asked) == {"visitor": "ann", 'a "quote"': "b\u00e9"}
+        assert log.renamed([]) == {}
+
     def test_merges_in_a_chain_lead_to_its_end(self, log: EventLog, reopen: Reopen) -> None:
         log.append([event("1", "a"), event("2", "b"), event("3", "c")])
         log.merge("a", "b")

@@ -73,7 +73,8 @@ class Told:
 class Explainer:
     """Says why items are recommended.
 
-    Of what a model writes, as many sentences are taken as the template has; what comes after them is left out.
+    Of what a model writes, as many sentences are taken as the template has; what comes after them is left out. Beside
+    the checks it has to say what speaks most for the item.
 
     Args:
         generator: What may say it in other words; without one the template stands.
@@ -115,7 +116,8 @@ class Explainer:
         text, whole = first_sentences(on_one_line(reply.text), max(len(told.grounds[:2]), 1))
         check = checked(text, facts, outside=self.outside)
         cut = () if whole else unfinished(reply)
-        faults = (*check.faults, *cut, *(("it is the draft again",) if text == draft else ()))
+        silent = ("it leaves out what speaks most for it",) if told.grounds and 0 not in check.cited else ()
+        faults = (*check.faults, *cut, *silent, *(("it is the draft again",) if text == draft else ()))
         if faults:
             return replace(plain, rejected=text, faults=faults, usage=reply.usage)
         return Explanation(text, "model", plain.facts, check.cited, usage=reply.usage)

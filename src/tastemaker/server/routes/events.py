@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Header, Request
-from pydantic import SkipValidation
+from fastapi.exceptions import RequestValidationError
+from pydantic import SkipValidation, TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from tastemaker.server import intake
+from tastemaker.server.direct import read_body
 from tastemaker.server.encoding import Encoded
 from tastemaker.server.guard import needing
 from tastemaker.server.problems import documented
 from tastemaker.server.routes.recommend import RecommendationId, shown
 from tastemaker.server.schemas import events as schemas
 from tastemaker.server.schemas import fields
-from tastemaker.server.validation import InvalidBody
+from tastemaker.server.validation import InvalidBody, plain
+
+ADDRESS: Final = "/v1/events"
+_KEY: Final = "idempotency-key"
+_NAME: Final = TypeAdapter[str](fields.Name)
 
 router = APIRouter(route_class=needing("events", stored=True), tags=["events"])
 
@@ -28,7 +34,25 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post("/v1/events", response_model=schemas.EventsOut)
+async def read(request: Request) -> tuple[Any, str | None]:
+    """Return the body of a request and its ``Idempotency-Key``, which is all that `send_events` takes.
+
+    Raises:
+        RequestValidationError: There is no body, or it is no JSON, or the header is no name.
+    """
+    body = await read_body(request, schemas.NewEventIn)
+    wrong = [] if body not in (None, b"") else [{"loc": ("body",), "type": "missing", "msg": "Field required"}]
+    key = request.headers.get(_KEY)
+    try:
+        key = None if key is None else _NAME.validate_python(key)
+    except ValidationError as error:
+        wrong = [*({**entry, "loc": ("header", _KEY)} for entry in plain(error)), *wrong]
+    if wrong:
+        raise RequestValidationError(wrong)
+    return body, key
+
+
+@router.post(ADDRESS, response_model=schemas.EventsOut)
 async def send_events(
     request: Request,
     body: Annotated[schemas.NewEventIn | schemas.EventBatch, SkipValidation, Body()],

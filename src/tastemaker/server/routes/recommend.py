@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tastemaker.core.clock import from_microseconds
+from tastemaker.pipeline.stage import Step
 from tastemaker.server.encoding import Encoded
 from tastemaker.server.guard import needing
 from tastemaker.server.problems import documented
@@ -60,10 +61,28 @@ async def _recommended(request: Request, asked: schemas.RecommendParameters | sc
 
 def _encoded(request: Request, answer: Answered, *, trace: bool = False) -> Response:
     found = answer.to_dict()
-    request.app.state.metrics.answered(found, ((step.name, step.milliseconds) for step in answer.trace))
+    request.app.state.metrics.answered(found, _times(answer.trace))
     if trace:
-        found["trace"] = [asdict(step) for step in answer.trace]
+        found["trace"] = [{**_step(part), "steps": [_step(step) for step in part.steps]} for part in answer.trace]
     return Encoded(found)
+
+
+def _times(trace: Iterable[Step]) -> Iterator[tuple[str, float]]:
+    """Yield what took how many milliseconds: the parts in which something was done, and the steps in them."""
+    for part in trace:
+        if part.steps:
+            yield part.name, part.milliseconds
+            yield from ((step.name, step.milliseconds) for step in part.steps if step.name != part.name)
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "milliseconds": step.milliseconds,
+        "before": step.before,
+        "after": step.after,
+        "note": step.note,
+    }
 
 
 @router.get(

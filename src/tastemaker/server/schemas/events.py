@@ -46,7 +46,7 @@ class NewEventIn(Body):
     recommendation_id: fields.Name | None = Field(
         None, description=f"The list that it answers, at most {MAX_NAME} characters."
     )
-    context: fields.Attributes = Field({}, description=f"What else is known of the moment: {FLAT}")
+    context: fields.Attributes = fields.empty(dict, f"What else is known of the moment: {FLAT}")
 
 
 class EventBatch(Body):
@@ -70,7 +70,7 @@ class FeedbackIn(Body):
     weight: Weight = None
     rating: Rating = None
     session_id: SessionId = None
-    context: fields.Attributes = Field({}, description=f"What else is known of the moment: {FLAT}")
+    context: fields.Attributes = fields.empty(dict, f"What else is known of the moment: {FLAT}")
 
 
 class EventResult(BaseModel):

@@ -107,22 +107,20 @@ class Asked(Body):
     history: fields.Events | None = Field(
         None, description=f"{_HISTORY} Each is an id or an object with item_id, event, timestamp, weight, rating."
     )
-    session: fields.Events = Field(
-        [], description=f"Events of this visit, at most {MAX_EVENTS}; appended to the history."
-    )
-    liked: fields.Ids = Field([], description=_LIKED)
-    disliked: fields.Ids = Field([], description=_DISLIKED)
+    session: fields.Events = fields.empty(list, f"Events of this visit, at most {MAX_EVENTS}; appended to the history.")
+    liked: fields.Ids = fields.empty(list, _LIKED)
+    disliked: fields.Ids = fields.empty(list, _DISLIKED)
     text: fields.Text = None
     profile: fields.Profile = None
-    items: fields.Ids = Field([], description=f"Recommend what is similar to these, at most {MAX_EVENTS}.")
+    items: fields.Ids = fields.empty(list, f"Recommend what is similar to these, at most {MAX_EVENTS}.")
     candidates: Annotated[list[fields.Id], Field(max_length=MAX_CANDIDATES)] | None = Field(
         None, description=f"Recommend from these items only, at most {MAX_CANDIDATES}."
     )
-    exclude: fields.Ids = Field([], description=_EXCLUDE)
+    exclude: fields.Ids = fields.empty(list, _EXCLUDE)
     exclude_seen: fields.ExcludeSeen = True
     scenario: Scenario = None
     filters: Filters = None
-    context: fields.Attributes = Field({}, description=f"What else is known of the moment: {fields.FLAT}")
+    context: fields.Attributes = fields.empty(dict, f"What else is known of the moment: {fields.FLAT}")
     locale: Locale = None
 
     def query(self, **more: Any) -> core.Query:
@@ -217,6 +215,12 @@ class StepOut(BaseModel):
     note: str = Field(description="What is worth saying, such as why it was passed over.")
 
 
+class TracedOut(StepOut):
+    """One part of the path of a request: capture, embedding, retrieval, ranking or gate."""
+
+    steps: list[StepOut] = Field(description="What was done in it, in the order of time.")
+
+
 class AnswerOut(BaseModel):
     """Recommendations, what they went by, and why they are less personal than was asked for."""
 
@@ -230,7 +234,9 @@ class AnswerOut(BaseModel):
     scenario: str | None = Field(None, description="The placement that was answered.")
     cursor: str | None = Field(None, description="What asks for the next page; null on the last.")
     model: str = Field(description="Name of the model that answered.")
-    trace: list[StepOut] | None = Field(None, description="What each stage did, if that was asked for.")
+    trace: list[TracedOut] | None = Field(
+        None, description="The parts of the path that the request took, in their order, if that was asked for."
+    )
     took_ms: float = Field(description="Milliseconds within the engine.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -94,6 +94,11 @@ class SQLiteEventLog:
     def current(self, user_id: str) -> str:
         """See `EventLog.current`."""
         return str(self._database.value(f"SELECT {CURRENT}", (user_id,)))
+
+    def renamed(self, user_ids: Collection[str]) -> dict[str, str]:
+        """See `EventLog.renamed`."""
+        query = "SELECT source, target FROM aliases WHERE source IN (SELECT value FROM json_each(?))"
+        return dict(self._database.rows(query, (json.dumps(list(user_ids)),)))
 
     def names(self, user_id: str) -> list[str]:
         """See `EventLog.names`."""
