@@ -22,6 +22,7 @@ from tastemaker.cli import (
     job_commands,
     key_commands,
     model_commands,
+    paradigms,
     probe_commands,
     profile_commands,
     prompt_commands,
@@ -141,6 +142,7 @@ app.command("report", rich_help_panel="Models")(report_commands.report)
 app.command("probe", rich_help_panel="Models")(probe_commands.probe)
 app.command("tune", rich_help_panel="Models")(tune.tune)
 app.command("reproduce", rich_help_panel="Models")(reproduce_commands.reproduce)
+app.command("paradigms", rich_help_panel="Models")(paradigms.paradigms)
 app.command("train", rich_help_panel="Models")(model_commands.train)
 app.command("recommend", cls=ManyValuesCommand, rich_help_panel="Recommendations")(model_commands.recommend)
 app.command("similar", rich_help_panel="Recommendations")(model_commands.similar)

@@ -60,6 +60,16 @@ def run_study(system: str, study: Study[Any], bench: Bench) -> Outcome[StudyReco
     return Outcome(study.name, "measured", record=record, path=write_study_record(record, bench.out))
 
 
+def measure_study(system: str, study: Study[Any], bench: Bench) -> StudyRecord:
+    """Run a study whose record is nobody's: its rows are kept, and nothing is written beside the records.
+
+    Raises:
+        DataError: The data are not there, or a row gave values that are not those of the study.
+        AssetError: They cannot be fetched.
+    """
+    return _measured(system, study, _ready(study, bench), bench, bench.work)
+
+
 def check_study(system: str, study: Study[Any], bench: Bench) -> tuple[list[str], list[str]]:
     """Measure a study anew and compare it with its record.
 
