@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tastemaker.data.catalogue import Catalogue
@@ -159,6 +159,10 @@ def test_a_title_is_never_said_to_be_missing(titles: list[str], data: st.DataObj
         assert isinstance(found, Ambiguous) or not any(letter.isalnum() for letter in title)
 
 
+def test_marks_in_front_of_a_title_are_part_of_it() -> None:
+    assert Grounder(["x"], [" _0"]).ground(" _0") == Exact("x", " _0", "title")
+
+
 def test_a_text_without_end_is_cut() -> None:
     assert isinstance(GROUNDER.ground("Matrix " * 1_000_000), NotInCatalogue)
 
@@ -166,6 +170,7 @@ def test_a_text_without_end_is_cut() -> None:
 # -- names that share runs of letters --------------------------------------------------------------------------
 
 
+@example(["a", "ab"], "a aab")
 @given(st.lists(st.text("abc ", max_size=8), min_size=1, max_size=12), st.text("abc ", max_size=8))
 def test_the_nearest_names_are_those_of_the_formula(names: list[str], sought: str) -> None:
     def runs(name: str) -> set[str]:

@@ -129,7 +129,7 @@ class Grounder:
             if not first:
                 continue
             named = [form for alias in (aliases or {}).get(item, ()) for form in _forms(alias)]
-            self._whole[title].append(row)
+            self._whole[plain(title)].append(row)
             self._first[first].append(row)
             for form in dict.fromkeys((*others, *named)):
                 if form != first:

@@ -38,9 +38,8 @@ class Trigrams:
             most: How many.
         """
         wanted = np.unique(_codes([name])[0])
-        places = np.searchsorted(self._runs, wanted)
-        places = places[places < len(self._runs)]
-        places = places[np.isin(self._runs[places], wanted)]
+        places = np.searchsorted(self._runs, wanted).clip(max=max(len(self._runs) - 1, 0))
+        places = places[self._runs[places] == wanted] if len(self._runs) else places[:0]
         if not len(places):
             return []
         shared = np.concatenate([self._owners[self._edges[place] : self._edges[place + 1]] for place in places])
