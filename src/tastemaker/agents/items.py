@@ -9,7 +9,7 @@ from typing import Final
 from tastemaker.agents.acts import Act, Kind
 from tastemaker.agents.naming import Reference, focused, pointed, references
 from tastemaker.agents.turn import Doubt, Piece, Turn
-from tastemaker.agents.wishes import ABOUT, Wish
+from tastemaker.agents.wishes import ABOUT, Sign, Wish
 
 _CUES: Final = (
     "not_similar", "similar", "not_seen", "seen", "hide", "like", "accept", "why", "compare", "ask", "tell", "search",
@@ -147,8 +147,8 @@ def _one(
     if kind == "not_seen":
         turn.act(Act("search", items=items, text=unknown, words=words), *pieces)
     elif kind == "not_similar" or (kind == "similar" and not items):
-        sign = "is not" if kind == "not_similar" else "is"
-        turn.wish(Wish(ABOUT, sign, words, words=words), *pieces)  # type: ignore[arg-type]
+        sign: Sign = "is not" if kind == "not_similar" else "is"
+        turn.wish(Wish(ABOUT, sign, words, words=words), *pieces)
     elif kind == "ask":
         slot = _slot_asked(turn, clause)
         turn.act(Act("ask fact", items=items, slot=slot, text=unknown, words=words), *pieces)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -91,7 +92,7 @@ class Caller:
 
     def chosen(self, asks: Sequence[Ask]) -> list[NDArray[np.float64] | None]:
         """Return the log-probabilities of the options of each question, float64 ``[o]``, all finite."""
-        return self._all([lambda ask=ask: self._choose(ask) for ask in asks])  # type: ignore[misc]
+        return self._all([partial(self._choose, ask) for ask in asks])
 
     def written(self, messages: Sequence[Message], schema: Schema, max_tokens: int) -> Any:
         """Return the JSON value that the model wrote; ``None`` where it wrote none that keeps the schema."""
